@@ -1,0 +1,104 @@
+// What alerts and the floor say over HTTP and socket.io (namespace /live, rooms by facility).
+import { z } from 'zod';
+import type { Text } from '../http/problem.ts';
+
+/** calm: below the watch level. watch: raised risk. act: an alert is open. not-covered: too little data for a prediction. */
+export type RiskState = 'calm' | 'watch' | 'act' | 'not-covered';
+
+export interface Reason {
+  /** Feature name as in `models/` */
+  feature: string;
+  /** In a caregiver's words: 「夜間の離床がふだんより多い」 */
+  text: Text;
+  /** Change of the predicted probability by this feature, −1 … 1. */
+  weight: number;
+  value: number;
+  unit: string;
+}
+
+export interface PredictionView {
+  id: string;
+  /** ISO time the prediction was made for (end of its window). */
+  at: string;
+  /** Minutes ahead. */
+  horizonMinutes: number;
+  /** null when abstained. */
+  probability: number | null;
+  /** Share of expected samples that were there, 0 … 1. */
+  coverage: number;
+  reasons: Reason[];
+  abstained: Text | null;
+  model: { name: string; version: string };
+}
+
+export interface AlertView {
+  id: string;
+  patient: string;
+  residentName: string;
+  room: string;
+  facility: string;
+  raisedAt: string;
+  prediction: PredictionView;
+  state: 'open' | 'acknowledged' | 'resolved';
+  acknowledgedBy: string | null;
+  acknowledgedAt: string | null;
+  outcome: Outcome | null;
+  onset: string | null;
+  comment: string | null;
+  resolvedBy: string | null;
+  resolvedAt: string | null;
+  /** The facility's own hint for this resident: what helps this person. */
+  careHint: string | null;
+}
+
+export const OUTCOMES = ['episode', 'prevented', 'false', 'unknown'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** POST /api/alerts/:id/acknowledge */
+export const Acknowledge = z.object({});
+/** POST /api/alerts/:id/outcome */
+export const RecordOutcome = z.object({
+  outcome: z.enum(OUTCOMES),
+  /** When the episode really began (ISO), for outcome `episode`. */
+  onset: z.iso.datetime({ offset: true }).nullable().default(null),
+  comment: z.string().max(2000).default(''),
+});
+/** PUT /api/alerts/hint/:patient */
+export const CareHint = z.object({ text: z.string().max(1000) });
+
+export interface ResidentTile {
+  patient: string;
+  name: string;
+  room: string;
+  state: RiskState;
+  /** ISO time since when the state holds. */
+  since: string;
+  prediction: PredictionView | null;
+  alert: AlertView | null;
+}
+/** GET /api/alerts/floor?facility=ID */
+export interface FloorView {
+  facility: string;
+  facilityName: string;
+  floors: { name: string; residents: ResidentTile[] }[];
+  /** ISO time of the newest prediction; null before the first. */
+  predictedAt: string | null;
+  /** Seconds between predictions. */
+  everySeconds: number;
+  model: { name: string; version: string; trainedOn: Text } | null;
+}
+// GET /api/alerts?facility=ID&state=open,acknowledged → AlertView[]; GET /api/alerts/:id → AlertView
+
+/** Client → server on /live: follow a facility's floor. Acknowledged `{ ok }`. */
+export const FollowFloor = z.object({ facility: z.string().regex(/^[A-Za-z0-9.-]{1,64}$/) });
+
+/** Server → client on /live. */
+export interface LiveEvents {
+  /** Tiles that changed, after each prediction cycle or alert action. */
+  tiles(payload: { facility: string; tiles: ResidentTile[]; predictedAt: string | null }): void;
+  /** An alert was raised or changed. `predictedAt` lets the page measure its own delay. */
+  alert(view: AlertView): void;
+  vitals(payload: import('../vitals/contract.ts').LiveVitals): void;
+  /** Verdicts on a maker's messages. */
+  bench(payload: import('../ingest/contract.ts').BenchMessage): void;
+}

@@ -1,0 +1,107 @@
+// Reads the environment once, into a frozen configuration. Every variable has its default and its row in the README.
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+
+export const ROLES = ['care', 'ingest', 'predict'] as const;
+export type HubRole = (typeof ROLES)[number];
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
+
+const Environment = z.object({
+  HUB_DATA: z.string().min(1).default('.data'),
+  HUB_ROLES: z
+    .string()
+    .default('all')
+    .transform((text, context): HubRole[] => {
+      if (text === 'all') return [...ROLES];
+      const names = text.split(',').map(name => name.trim());
+      const unknown = names.filter(name => !(ROLES as readonly string[]).includes(name));
+      if (unknown.length)
+        context.addIssue({ code: 'custom', message: `unknown role ${unknown.join(', ')}; known: all, ${ROLES.join(', ')}` });
+      return names as HubRole[];
+    }),
+  HUB_HOST: z.string().default('127.0.0.1'),
+  HUB_PORT: port(8080),
+  HUB_PUBLIC_URL: z.string().url().optional(),
+  HUB_MQTT_HOST: z.string().default('127.0.0.1'),
+  HUB_MQTT_PORT: port(1883),
+  HUB_MEDIA_PORT: port(44400),
+  HUB_MEDIA_LISTEN: z.string().default('127.0.0.1'),
+  HUB_MEDIA_ANNOUNCE: z.string().optional(),
+  HUB_MEDIA_WORKERS: z.coerce.number().int().min(1).max(256).default(availableParallelism()),
+  HUB_PREDICT_SECONDS: z.coerce.number().min(1).max(3600).default(60),
+  HUB_PLATFORM_URL: z.string().url().optional(),
+  HUB_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  HUB_SECRET: z.string().min(32).optional(),
+  DATABASE_URL: z.string().url().optional(),
+  INFLUX_URL: z.string().url().optional(),
+  MQTT_URL: z.string().url().optional(),
+  FHIR_PACKAGES: z.string().optional(),
+});
+
+/** The hub's configuration. Ports are TCP unless said; times are in the unit of the name. */
+export interface Config {
+  /** Folder that holds everything the hub keeps (absolute). */
+  dataDirectory: string;
+  roles: HubRole[];
+  http: { host: string; port: number; publicUrl: string };
+  /** `url` is what the hub's own roles connect to; `embedded` is false when MQTT_URL names an outside broker. */
+  mqtt: { host: string; port: number; url: string; embedded: boolean };
+  /** WebRTC: worker i listens on UDP and TCP port `port + i`. */
+  media: { port: number; listenIp: string; announcedAddress?: string; workers: number };
+  predictSeconds: number;
+  /** Base URL of the shared record platform; without it documents wait in the outbox. */
+  platformUrl?: string;
+  logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  secret?: string;
+  databaseUrl?: string;
+  influxUrl?: string;
+  fhirPackages?: string;
+}
+
+/**
+ * Reads the configuration from an environment.
+ * @throws Error with one line per wrong variable, naming the variable and what it may hold.
+ */
+export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = Environment.safeParse(given);
+  if (!parsed.success) {
+    throw new Error(
+      `The configuration cannot be used:\n${parsed.error.issues.map(issue => `  ${issue.path.join('.')}: ${issue.message}`).join('\n')}`,
+    );
+  }
+  const env = parsed.data;
+  const dataDirectory = path.resolve(env.HUB_DATA);
+  mkdirSync(dataDirectory, { recursive: true });
+  return Object.freeze({
+    dataDirectory,
+    roles: env.HUB_ROLES,
+    http: {
+      host: env.HUB_HOST,
+      port: env.HUB_PORT,
+      publicUrl: (env.HUB_PUBLIC_URL ?? `http://localhost:${env.HUB_PORT}`).replace(/\/$/, ''),
+    },
+    mqtt: {
+      host: env.HUB_MQTT_HOST,
+      port: env.HUB_MQTT_PORT,
+      url: env.MQTT_URL ?? `mqtt://127.0.0.1:${env.HUB_MQTT_PORT}`,
+      embedded: !env.MQTT_URL,
+    },
+    media: {
+      port: env.HUB_MEDIA_PORT,
+      listenIp: env.HUB_MEDIA_LISTEN,
+      announcedAddress: env.HUB_MEDIA_ANNOUNCE,
+      workers: env.HUB_MEDIA_WORKERS,
+    },
+    predictSeconds: env.HUB_PREDICT_SECONDS,
+    platformUrl: env.HUB_PLATFORM_URL,
+    logLevel: env.HUB_LOG,
+    secret: env.HUB_SECRET,
+    databaseUrl: env.DATABASE_URL,
+    influxUrl: env.INFLUX_URL,
+    fhirPackages: env.FHIR_PACKAGES,
+  });
+}

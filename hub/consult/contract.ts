@@ -1,0 +1,194 @@
+// What a consultation says over HTTP and socket.io (namespace /consult). Inputs are zod schemas, outputs types.
+import type { types } from 'mediasoup';
+import { z } from 'zod';
+import type { PersonRole } from '../identity/actor.ts';
+
+export const PATTERNS = ['DtoP', 'DtoD', 'DtoPwithD'] as const;
+/** Encounter patterns of the tele-medicine reference books; more in a later version. */
+export type Pattern = (typeof PATTERNS)[number];
+
+const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
+
+/** POST /api/consult/encounters (doctor, specialist) → EncounterView */
+export const NewEncounter = z.object({
+  pattern: z.enum(PATTERNS),
+  patient: id,
+  /** Why, in the doctor's words. */
+  reason: z.string().min(1).max(500),
+  /** ISO time; now if missing. */
+  start: z.iso.datetime({ offset: true }).optional(),
+  /** Practitioner ids that are invited from the start. */
+  invite: z.array(id).max(8).default([]),
+});
+/** POST /api/consult/encounters/:id/invite */
+export const Invite = z.object({ practitioner: id });
+
+/** `planned`: not begun. `arrived`: the patient is in the waiting room. `in-progress`: someone was admitted. `finished`: ended. (FHIR encounter-status) */
+export type EncounterStatus = 'planned' | 'arrived' | 'in-progress' | 'finished' | 'cancelled';
+
+export interface ParticipantView {
+  /** `Practitioner/…` or `Patient/…` */
+  reference: string;
+  name: string;
+  role: PersonRole;
+  organizationName: string;
+  /** invited: not here. waiting: in the waiting room. present: in the room. away: was in the room, connection lost or left. */
+  presence: 'invited' | 'waiting' | 'present' | 'away';
+}
+
+/** GET /api/consult/encounters?on=YYYY-MM-DD (those of the asking person; Asia/Tokyo day) and GET /api/consult/encounters/:id */
+export interface EncounterView {
+  id: string;
+  pattern: Pattern;
+  status: EncounterStatus;
+  reason: string;
+  start: string;
+  end: string | null;
+  patient: { id: string; name: string; birthDate: string | null };
+  participants: ParticipantView[];
+  /** Link that the invited person opens after sign-in: `<public url>/room/<id>`. */
+  url: string;
+  /** The consultation note, when one was begun. */
+  note: { status: 'draft' | 'signed'; signedAt: string | null } | null;
+}
+
+/** GET /api/consult/people?role=specialist&q=…: whom a doctor may invite. */
+export interface Invitable {
+  practitioner: string;
+  name: string;
+  role: PersonRole;
+  organizationName: string;
+}
+
+/** GET/PUT /api/consult/encounters/:id/note; POST …/note/sign. SOAP, all in the doctor's words. */
+export const NoteDraft = z.object({
+  subjective: z.string().max(10_000).default(''),
+  objective: z.string().max(10_000).default(''),
+  assessment: z.string().max(10_000).default(''),
+  plan: z.string().max(10_000).default(''),
+  /** Practitioner id of the referral's recipient; the signed document is addressed to them. */
+  to: id.nullable().default(null),
+  /** Version the editor has seen; another one in the store is a 409. */
+  version: z.number().int().min(0).default(0),
+});
+export interface NoteView {
+  encounter: string;
+  subjective: string;
+  objective: string;
+  assessment: string;
+  plan: string;
+  to: string | null;
+  version: number;
+  status: 'draft' | 'signed';
+  author: string | null;
+  signedAt: string | null;
+  /** DocumentReference id and where its delivery stands, once signed. */
+  document: { id: string; delivery: 'waiting' | 'delivered' | 'refused'; deliveredAt: string | null; problem: string | null } | null;
+}
+
+// ── Signalling, namespace /consult. Every message is acknowledged: `{ ok: true, … }` or `{ ok: false, error: { code, ja, en } }`. ──
+
+export type Acknowledged<T> = ({ ok: true } & T) | { ok: false; error: { code: string; ja: string; en: string } };
+
+const DtlsParameters = z.object({
+  role: z.enum(['auto', 'client', 'server']).optional(),
+  fingerprints: z
+    .array(z.object({ algorithm: z.string().max(20), value: z.string().max(200) }))
+    .min(1)
+    .max(10),
+});
+/** RTP parameters are checked in depth by mediasoup itself; here their outer shape and size. */
+const RtpParameters = z.looseObject({
+  codecs: z
+    .array(z.looseObject({ mimeType: z.string().max(100) }))
+    .min(1)
+    .max(20),
+  encodings: z.array(z.looseObject({})).max(8).optional(),
+});
+const RtpCapabilities = z.looseObject({
+  codecs: z
+    .array(z.looseObject({ mimeType: z.string().max(100) }))
+    .max(100)
+    .optional(),
+});
+
+export const SOURCES = ['camera', 'microphone', 'screen', 'camera2'] as const;
+export type Source = (typeof SOURCES)[number];
+
+/** Client → server. */
+export const Signal = {
+  /** → JoinAnswer. A patient lands in the waiting room until a doctor admits them; so does anyone not invited: they are refused. */
+  join: z.object({ encounter: id }),
+  /** Doctor lets someone in. */
+  admit: z.object({ reference: z.string().max(100) }),
+  leave: z.object({}),
+  /** Doctor ends the consultation for all. */
+  end: z.object({}),
+  chat: z.object({ text: z.string().trim().min(1).max(2000) }),
+  /** → TransportAnswer */
+  openTransport: z.object({ direction: z.enum(['send', 'receive']) }),
+  connectTransport: z.object({ transport: z.uuid(), dtlsParameters: DtlsParameters }),
+  /** → { iceParameters } */
+  restartIce: z.object({ transport: z.uuid() }),
+  /** → { producer } */
+  produce: z.object({ transport: z.uuid(), kind: z.enum(['audio', 'video']), rtpParameters: RtpParameters, source: z.enum(SOURCES) }),
+  closeProducer: z.object({ producer: z.uuid() }),
+  pauseProducer: z.object({ producer: z.uuid(), paused: z.boolean() }),
+  /** → ConsumerAnswer; starts paused, the client resumes it. */
+  consume: z.object({ transport: z.uuid(), producer: z.uuid(), rtpCapabilities: RtpCapabilities }),
+  resumeConsumer: z.object({ consumer: z.uuid() }),
+} as const;
+export type SignalName = keyof typeof Signal;
+
+export interface JoinAnswer {
+  /** waiting: in the waiting room; `admitted` comes later. */
+  state: 'waiting' | 'in-room';
+  /** Own reference. */
+  self: string;
+  encounter: EncounterView;
+  chat: ChatMessage[];
+  /** Present when in the room. */
+  routerRtpCapabilities: types.RtpCapabilities | null;
+  producers: ProducerView[];
+}
+export interface TransportAnswer {
+  transport: string;
+  iceParameters: types.IceParameters;
+  iceCandidates: types.IceCandidate[];
+  dtlsParameters: types.DtlsParameters;
+}
+export interface ConsumerAnswer {
+  consumer: string;
+  producer: string;
+  kind: 'audio' | 'video';
+  rtpParameters: types.RtpParameters;
+}
+export interface ProducerView {
+  producer: string;
+  reference: string;
+  kind: 'audio' | 'video';
+  source: Source;
+  paused: boolean;
+}
+export interface ChatMessage {
+  id: string;
+  reference: string;
+  name: string;
+  text: string;
+  sent: string;
+}
+
+/** Server → client events of namespace /consult and their payloads. */
+export interface ConsultEvents {
+  /** You were let in: join again to get the router's capabilities. */
+  admitted(): void;
+  encounter(view: EncounterView): void;
+  producer(view: ProducerView): void;
+  producerClosed(payload: { producer: string }): void;
+  chat(message: ChatMessage): void;
+  /** The media worker of the room died or moved: set up transports anew (join again). */
+  mediaLost(): void;
+  ended(): void;
+  /** The same person joined elsewhere; this connection is out. */
+  replaced(): void;
+}

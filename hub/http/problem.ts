@@ -1,0 +1,54 @@
+// The one error that is meant for people: what happened and what to do, in Japanese and English, with a status and a code.
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+export interface Text {
+  ja: string;
+  en: string;
+}
+
+/** Body of every refused request: `{ error: { code, ja, en, details? } }`. */
+export interface ProblemBody {
+  error: Text & { code: string; details?: { path: string; message: string }[] };
+}
+
+/**
+ * An error whose words may be shown to the person who caused it.
+ * @example throw new Problem(404, 'encounter-unknown', { ja: 'この診察は見つかりません。', en: 'There is no such consultation.' });
+ */
+export class Problem extends Error {
+  readonly status: ContentfulStatusCode;
+  readonly code: string;
+  readonly text: Text;
+  readonly details?: { path: string; message: string }[];
+
+  constructor(
+    status: ContentfulStatusCode,
+    code: string,
+    text: Text,
+    options: { cause?: unknown; details?: { path: string; message: string }[] } = {},
+  ) {
+    super(`${code}: ${text.en}`, { cause: options.cause });
+    this.name = 'Problem';
+    this.status = status;
+    this.code = code;
+    this.text = text;
+    this.details = options.details;
+  }
+
+  body(): ProblemBody {
+    return { error: { code: this.code, ...this.text, ...(this.details ? { details: this.details } : {}) } };
+  }
+}
+
+export const notSignedIn = () => new Problem(401, 'not-signed-in', { ja: 'もう一度サインインしてください。', en: 'Please sign in again.' });
+export const notAllowed = (cause?: unknown) =>
+  new Problem(
+    403,
+    'not-allowed',
+    {
+      ja: 'この情報を見る、または変える権限がありません。施設の管理者にきいてください。',
+      en: 'You have no right to see or change this. Ask the manager of your facility.',
+    },
+    { cause },
+  );
+export const notFound = () => new Problem(404, 'not-found', { ja: '見つかりません。', en: 'There is no such thing.' });

@@ -1,0 +1,49 @@
+// Who acts: a signed-in person with roles at facilities, or one of the hub's own services. Every access names its actor.
+import { notAllowed } from '../http/problem.ts';
+
+export const PERSON_ROLES = ['patient', 'doctor', 'specialist', 'caregiver', 'manager', 'maker', 'administrator'] as const;
+/** `doctor` treats on the island; `specialist` supports from elsewhere; `manager` runs a care facility; `maker` builds devices. */
+export type PersonRole = (typeof PERSON_ROLES)[number];
+
+/** A role held at one organization (FHIR PractitionerRole). Patients and administrators hold theirs at none (`''`). */
+export interface RoleAt {
+  role: PersonRole;
+  /** Organization id (no `Organization/` in front). */
+  organization: string;
+  organizationName: string;
+}
+
+export interface Person {
+  kind: 'person';
+  account: string;
+  session: string;
+  /** As shown to others in a room, e.g. `山田 太郎`. */
+  name: string;
+  /** `Practitioner/…` or `Patient/…`; null for an administrator without one. */
+  reference: string | null;
+  roles: RoleAt[];
+  language: 'ja' | 'en';
+}
+
+/** A part of the hub that acts by itself: it has only the rights that `records/` gives its name. */
+export interface Service {
+  kind: 'service';
+  name: 'ingest' | 'predict' | 'alerts' | 'outbox' | 'consult' | 'setup';
+}
+
+export type Actor = Person | Service;
+
+export const service = (name: Service['name']): Service => ({ kind: 'service', name });
+
+/** Whether the actor holds one of the roles; with `organization`, at that organization. */
+export function hasRole(actor: Actor, roles: readonly PersonRole[], organization?: string): boolean {
+  return (
+    actor.kind === 'person' &&
+    actor.roles.some(held => roles.includes(held.role) && (organization === undefined || held.organization === organization))
+  );
+}
+
+/** @throws Problem 403 unless the actor holds one of the roles (at `organization`, if given). */
+export function requireRole(actor: Actor, roles: readonly PersonRole[], organization?: string): void {
+  if (!hasRole(actor, roles, organization)) throw notAllowed();
+}

@@ -1,0 +1,5 @@
+// The stores: PostgreSQL for records and state, InfluxDB for samples, embedded or given.
+export { startEmbeddedInflux } from './embedded-influx.ts';
+export { startEmbeddedPostgres } from './embedded-postgres.ts';
+export { type Database, migrate, type NoTables, openDatabase } from './postgres.ts';
+export { openSamples, SAMPLE_DATABASE, type SamplePoint, type SampleQuery, type SampleRows, type SampleStore } from './samples.ts';

@@ -1,0 +1,113 @@
+// Samples in InfluxDB: one measurement per device profile, one point per device and time. See DESIGN, "Where a fact lives".
+import { Agent } from 'node:http';
+import { InfluxDB, type IPoint } from 'influx';
+import { ExponentialBackoff } from 'influx/lib/src/backoff/exponential.js';
+
+export const SAMPLE_DATABASE = 'samples';
+
+/** One row of a device's readings at one time. `values` hold one number per quantity, in the profile's unit; booleans are 0 or 1. */
+export interface SamplePoint {
+  profile: string;
+  facility: string;
+  device: string;
+  /** Whom or what the device was assigned to at `time`: `Patient/…` or `Location/…`. */
+  subject: string;
+  /** Milliseconds since 1970-01-01 UTC, the sample's own time. */
+  time: number;
+  values: Record<string, number>;
+}
+
+export interface SampleQuery {
+  subject: string;
+  profile: string;
+  quantities: string[];
+  /** Milliseconds since 1970, `from` inclusive, `to` exclusive. */
+  from: number;
+  to: number;
+  /** With it, one mean per interval of so many seconds. */
+  everySeconds?: number;
+}
+
+/** Rows in order of time: `[time in ms, value or null per asked quantity …]`. */
+export type SampleRows = [number, ...(number | null)[]][];
+
+export interface SampleStore {
+  /** Resolves only when the store has taken every point. The same series and time overwrite each other. */
+  write(points: SamplePoint[]): Promise<void>;
+  read(query: SampleQuery): Promise<SampleRows>;
+  /** All points of a profile in a span, of all subjects, for rebuilding windows. */
+  readAll(profile: string, quantities: string[], from: number, to: number): Promise<SamplePoint[]>;
+  /** Version of the store; throws when it cannot be reached. */
+  ping(): Promise<string>;
+}
+
+const quoted = (name: string) => `"${name.replaceAll('"', '\\"')}"`;
+const literal = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+
+/** Opens the store at `url` (InfluxDB 1.x write and query interface) and makes its database when it is not there. */
+export async function openSamples(url: string): Promise<SampleStore> {
+  const { hostname, port, protocol, username, password } = new URL(url);
+  const influx = new InfluxDB({
+    database: SAMPLE_DATABASE,
+    username: username || undefined,
+    password: password || undefined,
+    hosts: [
+      {
+        host: hostname,
+        port: Number(port) || 8086,
+        protocol: protocol.replace(':', '') as 'http' | 'https',
+        options: { agent: new Agent({ keepAlive: true }) } as object,
+      },
+    ],
+    // A store that was away is asked again after 0.1 to 2 s; the library's own steps go to 10 s.
+    pool: { requestTimeout: 30_000, backoff: new ExponentialBackoff({ initial: 100, max: 2000, random: 1 }) },
+  });
+  await influx.createDatabase(SAMPLE_DATABASE);
+
+  const rowsOf = (result: { groupRows: { rows: unknown[]; tags?: Record<string, string> }[] }) => result.groupRows ?? [];
+  return {
+    async write(points) {
+      if (!points.length) return;
+      await influx.writePoints(
+        points.map(
+          (point): IPoint => ({
+            measurement: point.profile,
+            tags: { facility: point.facility, device: point.device, subject: point.subject },
+            fields: point.values,
+            timestamp: point.time,
+          }),
+        ),
+        { precision: 'ms' },
+      );
+    },
+    async read({ subject, profile, quantities, from, to, everySeconds }) {
+      const fields = quantities.map(name => (everySeconds ? `mean(${quoted(name)}) as ${quoted(name)}` : quoted(name))).join(', ');
+      const result = await influx.query<Record<string, number | null> & { time: { getTime(): number } }>(
+        `select ${fields} from ${quoted(profile)} where subject = ${literal(subject)} and time >= ${from}ms and time < ${to}ms${everySeconds ? ` group by time(${Math.round(everySeconds * 1000)}ms) fill(none)` : ''} order by time`,
+        { precision: 'ms' },
+      );
+      return [...result].map(row => [new Date(row.time as unknown as string).getTime(), ...quantities.map(name => row[name] ?? null)]);
+    },
+    async readAll(profile, quantities, from, to) {
+      const result = await influx.query<Record<string, unknown>>(
+        `select ${quantities.map(quoted).join(', ')} from ${quoted(profile)} where time >= ${from}ms and time < ${to}ms group by facility, device, subject order by time`,
+        { precision: 'ms' },
+      );
+      const points: SamplePoint[] = [];
+      for (const group of rowsOf(result as never)) {
+        const { facility = '', device = '', subject = '' } = group.tags ?? {};
+        for (const row of group.rows as Record<string, unknown>[]) {
+          const values: Record<string, number> = {};
+          for (const name of quantities) if (typeof row[name] === 'number') values[name] = row[name] as number;
+          points.push({ profile, facility, device, subject, time: new Date(row.time as string).getTime(), values });
+        }
+      }
+      return points.sort((a, b) => a.time - b.time);
+    },
+    async ping() {
+      const [host] = await influx.ping(2000);
+      if (!host?.online) throw new Error(`InfluxDB at ${url} does not answer`);
+      return `InfluxDB ${host.version ?? ''}`.trim();
+    },
+  };
+}

@@ -1,0 +1,32 @@
+// A resident's samples for pages: past by HTTP, live by socket.io (namespace /live).
+import { z } from 'zod';
+import type { AlertView, PredictionView } from '../alerts/contract.ts';
+import type { Text } from '../http/problem.ts';
+
+/** GET /api/vitals/:patient?from=ISO&to=ISO&every=seconds → DayView (default: the last 3 hours, unthinned up to 1,500 rows a series). */
+export interface DayView {
+  patient: { id: string; name: string; room: string | null; facility: string | null; birthDate: string | null };
+  from: string;
+  to: string;
+  series: Series[];
+  predictions: PredictionView[];
+  alerts: AlertView[];
+}
+export interface Series {
+  profile: string;
+  quantity: string;
+  label: Text;
+  unit: Text;
+  /** `[ms since 1970, value]`, in order of time. */
+  points: [number, number | null][];
+  /** Middle 90 % of this person's own last 7 days (fewer if there are fewer); null with less than an hour of data. */
+  normal: { low: number; high: number } | null;
+}
+
+/** Client → server on /live. Acknowledged `{ ok: true }` or `{ ok: false, error }`. */
+export const WatchVitals = z.object({ patient: z.string().regex(/^[A-Za-z0-9.-]{1,64}$/) });
+export interface LiveVitals {
+  patient: string;
+  profile: string;
+  samples: { time: number; values: Record<string, number> }[];
+}
