@@ -1,0 +1,95 @@
+// Holds a pack's readings against the device's profile: what fits becomes points to store, the rest is refused reading by reading.
+import type { Profile, Quantity } from './profiles.ts';
+import type { Refusal, RefusalReason } from './refusal.ts';
+import type { Pack, Reading } from './senml.ts';
+
+/** A reading may be at most so far ahead of the hub's clock, milliseconds. */
+export const FUTURE_LIMIT = 10 * 60_000;
+/** A reading may be at most so old, milliseconds. */
+export const AGE_LIMIT = 90 * 86_400_000;
+
+/** Readings of one time. Numbers in the profile's units; booleans are 0 or 1. */
+export interface Point {
+  /** Milliseconds since 1970-01-01 UTC. */
+  time: number;
+  values: Record<string, number>;
+}
+
+/** @param receivedAt Milliseconds since 1970. Points come in order of time, one per time. */
+export function checkReadings(
+  profile: Profile,
+  pack: Pack,
+  { receivedAt }: { receivedAt: number },
+): { points: Point[]; refusals: Refusal[] } {
+  const quantities = new Map(profile.quantities.map(quantity => [quantity.name, quantity]));
+  const points = new Map<number, Point>();
+  const refusals: Refusal[] = [];
+  for (const reading of pack.readings) {
+    const quantity = quantities.get(reading.name);
+    const refusal = quantity ? fault(quantity, reading, receivedAt) : unknownQuantity(profile, reading.name);
+    if (refusal) {
+      refusals.push(refusal);
+      continue;
+    }
+    let point = points.get(reading.time);
+    if (!point) {
+      point = { time: reading.time, values: {} };
+      points.set(reading.time, point);
+    }
+    point.values[reading.name] = Number(reading.value);
+  }
+  return { points: [...points.values()].sort((a, b) => a.time - b.time), refusals };
+}
+
+const unknownQuantity = (profile: Profile, name: string): Refusal => ({
+  reason: 'quantity-unknown',
+  quantity: name,
+  text: {
+    ja: `「${name}」は機器の種類「${profile.name.ja}」にない項目です。使える項目: ${profile.quantities.map(quantity => quantity.name).join(', ')}`,
+    en: `"${name}" is no quantity of the profile "${profile.id}". It has: ${profile.quantities.map(quantity => quantity.name).join(', ')}`,
+  },
+});
+
+function fault(quantity: Quantity, { value, unit, time }: Reading, receivedAt: number): Refusal | null {
+  const refuse = (reason: RefusalReason, ja: string, en: string): Refusal => ({
+    reason,
+    quantity: quantity.name,
+    text: { ja: `「${quantity.name}」${ja}`, en: `"${quantity.name}" ${en}` },
+  });
+  if (quantity.kind === 'boolean') {
+    if (typeof value !== 'boolean' && value !== 0 && value !== 1)
+      return refuse('out-of-range', 'は真偽値（vb）で送ってください。', 'is true or false (vb).');
+    // RFC 8428 gives booleans no unit; `/` is taken too.
+    if (unit !== '' && unit !== quantity.senmlUnit)
+      return refuse('unit-wrong', `に単位「${unit}」は付けられません。`, `takes no unit, not "${unit}".`);
+  } else {
+    if (typeof value !== 'number') return refuse('out-of-range', 'は数（v）で送ってください。', 'is a number (v).');
+    if (unit !== quantity.senmlUnit)
+      return refuse(
+        'unit-wrong',
+        `の単位は「${quantity.senmlUnit}」です（届いたのは「${unit}」）。`,
+        `has the unit "${quantity.senmlUnit}", not "${unit}".`,
+      );
+    if (value < quantity.minimum || value > quantity.maximum)
+      return refuse(
+        'out-of-range',
+        `の値 ${value} は範囲（${quantity.minimum}～${quantity.maximum} ${unit}）の外です。`,
+        `is ${value}, outside ${quantity.minimum} to ${quantity.maximum} ${unit}.`,
+      );
+    if (quantity.kind === 'count' && !Number.isInteger(value))
+      return refuse('out-of-range', 'は整数で送ってください。', 'is a whole number.');
+  }
+  if (time > receivedAt + FUTURE_LIMIT)
+    return refuse(
+      'time-implausible',
+      'の時刻が 10 分より先の未来です。機器の時計を合わせてください。',
+      'lies more than 10 minutes in the future. Set the device’s clock.',
+    );
+  if (time < receivedAt - AGE_LIMIT)
+    return refuse(
+      'time-implausible',
+      'の時刻が 90 日より前です。機器の時計を合わせてください。',
+      'is older than 90 days. Set the device’s clock.',
+    );
+  return null;
+}

@@ -1,0 +1,163 @@
+// A device's side of the contract: signs in, says its state, sends packs with QoS 1 and keeps a bounded buffer while the network is away.
+import { connect, type MqttClient } from 'mqtt';
+import { encodePack, type Reading } from './senml.ts';
+import { deviceTopic, deviceUsername, type PackFormat } from './topics.ts';
+
+export interface DeviceClientOptions {
+  /** `mqtt://host:port` or `mqtts://…` of the edge's or the hub's broker. */
+  url: string;
+  facility: string;
+  device: string;
+  secret: string;
+  /** `cbor` is about half as long as `json`. Default `cbor`. */
+  format?: PackFormat;
+  /** Packs kept while they cannot be sent; then the oldest goes and is counted. Default 1,000. */
+  bufferPacks?: number;
+  /** Packs sent and not yet acknowledged at one time. Default 16. */
+  window?: number;
+  /** Number of the first pack; a device that keeps its number over a restart gives the next one. Default 0. */
+  firstSequence?: number;
+  /** 0 … 1; part of the state. */
+  battery?: number;
+  /** Milliseconds between attempts to connect. Default 2,000. */
+  reconnectMilliseconds?: number;
+  /** The hub's configuration for this device (retained JSON). */
+  onConfig?: (payload: Buffer) => void;
+  /** The hub's reason why a pack was not taken (JSON). */
+  onRefused?: (payload: Buffer) => void;
+  /** Connection faults, e.g. a wrong secret; the client goes on trying. */
+  onFault?: (error: Error) => void;
+}
+
+export interface DeviceClientCounts {
+  queued: number;
+  inFlight: number;
+  acknowledged: number;
+  /** Packs that went lost because the buffer was full. */
+  dropped: number;
+}
+
+/**
+ * One device over MQTT 3.1.1.
+ * @example
+ * const bed = new DeviceClient({ url: 'mqtt://gateway:1884', facility: 'f1', device: 'bed-201', secret });
+ * bed.publish([{ name: 'heart_rate', unit: 'beat/min', value: 64, time: Date.now() }]);
+ * await bed.close();
+ */
+export class DeviceClient {
+  readonly #options: DeviceClientOptions;
+  readonly #client: MqttClient;
+  readonly #queue: Reading[][] = [];
+  readonly #waiting: (() => void)[] = [];
+  #sequence: number;
+  #inFlight = 0;
+  #acknowledged = 0;
+  #dropped = 0;
+  #closing = false;
+
+  constructor(options: DeviceClientOptions) {
+    this.#options = options;
+    this.#sequence = options.firstSequence ?? 0;
+    const { facility, device } = options;
+    this.#client = connect(options.url, {
+      clientId: device,
+      username: deviceUsername(facility, device),
+      password: options.secret,
+      clean: true,
+      keepalive: 30,
+      reconnectPeriod: options.reconnectMilliseconds ?? 2000,
+      reconnectOnConnackError: true,
+      queueQoSZero: false,
+      will: { topic: deviceTopic(facility, device, 'state'), payload: Buffer.from('{"state":"offline"}'), qos: 1, retain: true },
+    });
+    this.#client.on('connect', () => {
+      this.sendState(options.battery);
+      this.#client.subscribe([deviceTopic(facility, device, 'config'), deviceTopic(facility, device, 'refused')], { qos: 1 }, () => {});
+      this.#pump();
+    });
+    this.#client.on('message', (topic, payload) => {
+      if (topic.endsWith('/config')) options.onConfig?.(payload);
+      else if (topic.endsWith('/refused')) options.onRefused?.(payload);
+    });
+    this.#client.on('error', error => options.onFault?.(error));
+  }
+
+  get connected(): boolean {
+    return this.#client.connected;
+  }
+
+  counts(): DeviceClientCounts {
+    return { queued: this.#queue.length, inFlight: this.#inFlight, acknowledged: this.#acknowledged, dropped: this.#dropped };
+  }
+
+  /** Says the state anew, with the battery's charge (0 … 1). Retained by the broker. */
+  sendState(battery?: number): void {
+    if (!this.#client.connected) return;
+    const payload = JSON.stringify({ state: 'online', ...(battery === undefined ? {} : { battery }) });
+    this.#client.publish(deviceTopic(this.#options.facility, this.#options.device, 'state'), payload, { qos: 1, retain: true }, () => {});
+  }
+
+  /**
+   * Queues one pack. It counts as delivered when the broker has acknowledged it; see `counts` and `flushed`.
+   * @param readings At most 999, within 64 KiB once encoded; times in ms since 1970.
+   */
+  publish(readings: Reading[]): void {
+    if (this.#closing) throw new Error(`device ${this.#options.device} is closed`);
+    this.#queue.push(readings);
+    if (this.#queue.length > (this.#options.bufferPacks ?? 1000)) {
+      this.#queue.shift();
+      this.#dropped++;
+    }
+    this.#pump();
+  }
+
+  /** Resolves when every pack given so far was acknowledged. */
+  async flushed(): Promise<void> {
+    while (this.#queue.length || this.#inFlight) await new Promise<void>(resolve => this.#waiting.push(resolve));
+  }
+
+  /** Says offline, ends the connection. Packs that could not be sent are lost with the process: call `flushed` first. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    if (this.#client.connected) {
+      const said = this.#client.publishAsync(deviceTopic(this.#options.facility, this.#options.device, 'state'), '{"state":"offline"}', {
+        qos: 1,
+        retain: true,
+      });
+      await Promise.race([said.catch(() => undefined), new Promise(resolve => setTimeout(resolve, 1000).unref())]);
+    }
+    await this.#client.endAsync(true);
+    this.#inFlight = 0;
+    this.#queue.length = 0;
+    this.#settle();
+  }
+
+  /** Breaks the connection off as a lost network would; the client connects again by itself. */
+  dropConnection(): void {
+    this.#client.stream?.destroy();
+  }
+
+  #pump() {
+    const { facility, device, format = 'cbor', window = 16 } = this.#options;
+    while (this.#client.connected && this.#inFlight < window) {
+      const readings = this.#queue.shift();
+      if (!readings) break;
+      const payload = encodePack({ device, sequence: this.#sequence++, readings }, format);
+      this.#inFlight++;
+      // mqtt.js keeps a pack until its PUBACK and sends it again, in order, after a reconnect.
+      this.#client.publish(deviceTopic(facility, device, format), Buffer.from(payload), { qos: 1 }, error => {
+        if (this.#closing) return;
+        this.#inFlight--;
+        if (error) this.#options.onFault?.(error);
+        else this.#acknowledged++;
+        this.#pump();
+        this.#settle();
+      });
+    }
+  }
+
+  #settle() {
+    for (const done of this.#waiting.splice(0)) done();
+  }
+}

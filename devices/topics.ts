@@ -1,0 +1,80 @@
+// MQTT topics of the hub, made and read in this one place. Grammar in README.md, "Topics".
+
+/** Format of a pack, as the last level of its topic says. */
+export type PackFormat = 'json' | 'cbor';
+/** Last level of a device's topic. `state`, `json`, `cbor` go to the hub; `config` and `refused` come from it. */
+export type DeviceChannel = PackFormat | 'state' | 'config' | 'refused';
+
+const ID = /^[A-Za-z0-9-]{1,64}$/;
+const SUBJECT_TYPES = ['Patient', 'Location'] as const;
+export type SubjectType = (typeof SUBJECT_TYPES)[number];
+const CHANNELS: readonly string[] = ['json', 'cbor', 'state', 'config', 'refused'];
+
+/** Ids of facilities and devices: 1 to 64 letters, digits and hyphens. */
+export const isId = (text: string): boolean => ID.test(text);
+
+/** Device name that stands for the facility's gateway in `gatewayDevicesTopic`; no device may carry it. */
+export const GATEWAY = 'gateway';
+
+export type Topic =
+  | { kind: 'device'; facility: string; device: string; channel: DeviceChannel }
+  | { kind: 'gateway-devices'; facility: string }
+  | { kind: 'stored'; facility: string; subjectType: SubjectType; subject: string }
+  | { kind: 'bench'; facility: string; device: string };
+
+/** Reads a topic; null for one outside the grammar. */
+export function parseTopic(topic: string): Topic | null {
+  const [root, version, ...levels] = topic.split('/');
+  if (version !== '1') return null;
+  if (root === 'care') return parseCare(levels);
+  return root === 'hub' ? parseInternal(levels) : null;
+}
+
+function parseCare([facility = '', device = '', channel = '', ...more]: string[]): Topic | null {
+  if (more.length || !isId(facility) || !isId(device)) return null;
+  if (device === GATEWAY) return channel === 'devices' ? { kind: 'gateway-devices', facility } : null;
+  return CHANNELS.includes(channel) ? { kind: 'device', facility, device, channel: channel as DeviceChannel } : null;
+}
+
+function parseInternal([what, facility = '', third = '', fourth = '', ...more]: string[]): Topic | null {
+  if (more.length || !isId(facility)) return null;
+  if (what === 'bench' && isId(third) && fourth === '') return { kind: 'bench', facility, device: third };
+  if (what === 'stored' && (SUBJECT_TYPES as readonly string[]).includes(third) && /^[A-Za-z0-9.-]{1,64}$/.test(fourth))
+    return { kind: 'stored', facility, subjectType: third as SubjectType, subject: fourth };
+  return null;
+}
+
+/** @throws Error for an id outside `[A-Za-z0-9-]{1,64}`: it would change the topic's meaning. */
+function id(text: string): string {
+  if (!isId(text)) throw new Error(`"${text.slice(0, 80)}" is no id for a topic: 1 to 64 letters, digits and hyphens`);
+  return text;
+}
+
+/** `care/1/<facility>/<device>/<channel>` */
+export function deviceTopic(facility: string, device: string, channel: DeviceChannel): string {
+  if (device === GATEWAY) throw new Error(`"${GATEWAY}" is no name for a device`);
+  return `care/1/${id(facility)}/${id(device)}/${channel}`;
+}
+/** Retained list of the facility's devices for its gateway (hub → edge). */
+export const gatewayDevicesTopic = (facility: string) => `care/1/${id(facility)}/${GATEWAY}/devices`;
+/** Batches that InfluxDB has taken, for the hub's own roles. `subject` is `Patient/…` or `Location/…`. */
+export function storedTopic(facility: string, subject: string): string {
+  const topic = `hub/1/stored/${id(facility)}/${subject}`;
+  if (parseTopic(topic) === null) throw new Error(`"${subject.slice(0, 80)}" is no subject: Patient/… or Location/…`);
+  return topic;
+}
+/** Verdict on each message of a device, for the maker's bench. */
+export const benchTopic = (facility: string, device: string) => `hub/1/bench/${id(facility)}/${id(device)}`;
+
+/** Whose credentials a username carries. `<facility>/<device>`, `gateway/<facility>`, or `hub`. */
+export type Login = { kind: 'device'; facility: string; device: string } | { kind: 'gateway'; facility: string } | { kind: 'hub' };
+
+/** Reads a username; null for one outside the grammar. */
+export function parseUsername(username: string): Login | null {
+  if (username === 'hub') return { kind: 'hub' };
+  const [first = '', second = '', ...rest] = username.split('/');
+  if (rest.length || !isId(first) || !isId(second) || second === GATEWAY) return null;
+  return first === GATEWAY ? { kind: 'gateway', facility: second } : { kind: 'device', facility: first, device: second };
+}
+export const deviceUsername = (facility: string, device: string) => `${id(facility)}/${id(device)}`;
+export const gatewayUsername = (facility: string) => `${GATEWAY}/${id(facility)}`;
