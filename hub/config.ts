@@ -39,6 +39,8 @@ const Environment = z.object({
   INFLUX_URL: z.string().url().optional(),
   MQTT_URL: z.string().url().optional(),
   FHIR_PACKAGES: z.string().optional(),
+  HUB_DEMONSTRATION: z.enum(['0', '1']).default('0'),
+  HUB_EMBEDDED: z.string().default(''),
 });
 
 /** The hub's configuration. Ports are TCP unless said; times are in the unit of the name. */
@@ -59,6 +61,11 @@ export interface Config {
   databaseUrl?: string;
   influxUrl?: string;
   fhirPackages?: string;
+  /** People and facility are simulated; every page says so. */
+  demonstration: boolean;
+  /** The store was started by the hub itself. */
+  databaseEmbedded: boolean;
+  influxEmbedded: boolean;
 }
 
 /**
@@ -103,5 +110,8 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     databaseUrl: env.DATABASE_URL,
     influxUrl: env.INFLUX_URL,
     fhirPackages: env.FHIR_PACKAGES,
+    demonstration: env.HUB_DEMONSTRATION === '1',
+    databaseEmbedded: env.HUB_EMBEDDED.includes('database'),
+    influxEmbedded: env.HUB_EMBEDDED.includes('influx'),
   });
 }

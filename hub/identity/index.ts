@@ -10,3 +10,8 @@ export {
   type Service,
   service,
 } from './actor.ts';
+export { type Identity, type IdentityOptions, openIdentity } from './identity.ts';
+export { openLinks } from './links.ts';
+export { openPeople } from './people.ts';
+export { peopleRoutes, sessionRoutes, signedIn } from './routes.ts';
+export { readSecrets, type Secrets } from './secrets.ts';

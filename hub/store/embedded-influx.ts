@@ -9,7 +9,7 @@ import { freePort, type StoreProcess, spawnStore } from './child.ts';
  * Starts `influxd` with its data in `directory`.
  * @throws Error that says how to get `influxd` when it is not installed, or where its log is when it does not start.
  */
-export async function startEmbeddedInflux(directory: string): Promise<StoreProcess> {
+export async function startEmbeddedInflux(directory: string, options: { port?: number } = {}): Promise<StoreProcess> {
   mkdirSync(directory, { recursive: true });
   try {
     execFileSync('influxd', ['version'], { stdio: 'ignore' });
@@ -20,7 +20,7 @@ export async function startEmbeddedInflux(directory: string): Promise<StoreProce
     );
   }
   stopLeftover(path.join(directory, 'influxd.pid'));
-  const [http, rpc] = [await freePort(), await freePort()];
+  const [http, rpc] = [options.port ?? (await freePort()), await freePort()];
   const config = path.join(directory, 'influxdb.conf');
   const folder = (name: string) => JSON.stringify(path.join(directory, name));
   writeFileSync(

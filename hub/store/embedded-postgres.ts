@@ -24,7 +24,7 @@ interface RunAs {
  */
 export async function startEmbeddedPostgres(
   directory: string,
-  options: { connections?: number; durable?: boolean } = {},
+  options: { connections?: number; durable?: boolean; port?: number } = {},
 ): Promise<StoreProcess> {
   const { postgres, initdb } = binaries();
   mkdirSync(directory, { recursive: true });
@@ -57,7 +57,7 @@ export async function startEmbeddedPostgres(
     await stopLeftover(cluster);
   }
 
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const password = readFileSync(secretFile, 'utf8').trim();
   const logFile = path.join(directory, 'postgres.log');
   const settings = {

@@ -1,0 +1,145 @@
+// The care role: HTTP, signalling, rooms and records. It wires the areas; none of them knows another's inside.
+import { createServer } from 'node:http';
+import path from 'node:path';
+import { getRequestListener } from '@hono/node-server';
+import type { PractitionerRole } from '@medplum/fhirtypes';
+import { sql } from 'kysely';
+import { connectAsync } from 'mqtt';
+import { alertRoutes, attachAlerts, openAlerts } from '../alerts/index.ts';
+import { startConsult } from '../consult/index.ts';
+import { healthRoutes, makeApp, openSockets } from '../http/index.ts';
+import {
+  openIdentity,
+  PERSON_ROLES,
+  type PersonRole,
+  peopleRoutes,
+  type RoleAt,
+  service,
+  sessionRoutes,
+  signedIn,
+} from '../identity/index.ts';
+import { deviceRoutes } from '../ingest/index.ts';
+import { predictionsOf } from '../predict/index.ts';
+import { fhirRoutes, noteRoutes, openRecords, type Records, ROLE_SYSTEM, recordRoutes } from '../records/index.ts';
+import { attachVitals, vitalsRoutes } from '../vitals/index.ts';
+import { present } from './presence.ts';
+import { type RoleContext, runRole } from './role.ts';
+
+await runRole('care', async context => {
+  const { config, log, database, samples, secrets } = context;
+  const records = await openRecords({ database, log, fhirPackages: config.fhirPackages });
+  const identity = openIdentity({
+    database,
+    secret: secrets.session,
+    publicUrl: config.http.publicUrl,
+    rolesInRecord: practitioner => rolesInRecord(records, practitioner),
+    audit: entry => records.audit(entry),
+    demonstration: config.demonstration,
+    log,
+  });
+  const mqtt = await connectAsync(
+    config.mqtt.url,
+    {
+      username: 'hub',
+      password: secrets.mqttInternal,
+      clientId: `hub-care-${process.pid}`,
+      reconnectPeriod: 500,
+      connectTimeout: 5000,
+    },
+    true,
+  );
+  mqtt.on('error', error => log.warn({ problem: error.message }, 'the broker cannot be reached'));
+
+  const alerts = openAlerts({ database, records, log });
+  const server = createServer();
+  const sockets = openSockets(server, headers => identity.actorOf(headers));
+  const consult = await startConsult({ config, database, records, namespace: sockets.consult, log });
+  const stopAlerts = await attachAlerts({ namespace: sockets.live, alerts, database, records, log });
+  attachVitals({ namespace: sockets.live, records, mqtt, log });
+
+  const app = makeApp({
+    log,
+    signedIn: signedIn(identity),
+    https: config.http.publicUrl.startsWith('https:'),
+    webDirectory: path.resolve(import.meta.dirname, '../../web/dist'),
+    open: { '/health': healthRoutes(checks(context, consult)), '/api/session': sessionRoutes(identity) },
+    guarded: [
+      ['/api/people', peopleRoutes(identity)],
+      ['/api/devices', deviceRoutes({ database, samples, records, config })],
+      [
+        '/api/vitals',
+        vitalsRoutes({
+          samples,
+          records,
+          database,
+          predictionsOf: (...span) => predictionsOf(database, ...span),
+          alertsOf: (...span) => alerts.of(...span),
+        }),
+      ],
+      ['/api/alerts', alertRoutes({ alerts, records, config })],
+      ['/api/consult', consult.routes],
+      ['/api/consult', noteRoutes({ records, database, config })],
+      ['/api/records', recordRoutes({ records, database })],
+      ['/fhir/R4', fhirRoutes({ records })],
+    ],
+  });
+  server.on('request', getRequestListener(app.fetch));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(config.http.port, config.http.host, resolve);
+  });
+  return {
+    detail: () => ({ workers: consult.workers().length }),
+    async close() {
+      await stopAlerts?.();
+      await consult.close();
+      await sockets.close();
+      await mqtt.endAsync(true);
+      server.closeAllConnections();
+    },
+  };
+});
+
+/** What the record says a practitioner may act as: active PractitionerRoles with a role of this hub. */
+async function rolesInRecord(records: Records, practitioner: string): Promise<RoleAt[]> {
+  const repository = records.as(service('setup'));
+  const held = await repository.search<PractitionerRole>(`PractitionerRole?practitioner=${practitioner}&active=true&_count=50`);
+  const roles: RoleAt[] = [];
+  for (const { code, organization } of held) {
+    const organizationId = organization?.reference?.split('/')[1];
+    if (!organizationId) continue;
+    const { name } = await repository.read('Organization', organizationId);
+    for (const coding of (code ?? []).flatMap(concept => concept.coding ?? [])) {
+      if (coding.system === ROLE_SYSTEM && (PERSON_ROLES as readonly string[]).includes(coding.code ?? '')) {
+        roles.push({ role: coding.code as PersonRole, organization: organizationId, organizationName: name ?? '' });
+      }
+    }
+  }
+  return roles;
+}
+
+function checks({ config, database, samples }: RoleContext, consult: Awaited<ReturnType<typeof startConsult>>) {
+  return {
+    async database() {
+      const { rows } = await sql<{ version: string }>`select split_part(version(), ' ', 2) as version`.execute(database.kysely);
+      return { ok: true, backend: `PostgreSQL ${rows[0]?.version} (${config.databaseEmbedded ? 'embedded' : 'given'})` };
+    },
+    samples: async () => ({ ok: true, backend: `${await samples.ping()} (${config.influxEmbedded ? 'embedded' : 'given'})` }),
+    async broker() {
+      const [role] = await present(database, 'ingest');
+      return role
+        ? { ok: true, backend: String(role.detail.broker) }
+        : { ok: false, backend: 'none', problem: 'the ingest role is not running' };
+    },
+    async mediaWorkers() {
+      const running = consult.workers().length;
+      const problem = running < config.media.workers ? `${running} of ${config.media.workers} media workers are running` : undefined;
+      return { ok: running > 0, backend: `mediasoup, ${running} workers`, problem };
+    },
+    async modelBackend() {
+      const [role] = await present(database, 'predict');
+      return role
+        ? { ok: true, backend: `TensorFlow.js ${role.detail.backend}` }
+        : { ok: false, backend: 'none', problem: 'the predict role is not running' };
+    },
+  };
+}

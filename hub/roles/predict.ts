@@ -1,0 +1,28 @@
+// The predict role: windows and risk, alerts, and the jobs that nobody waits for (the outbox).
+import { openAlerts } from '../alerts/index.ts';
+import { startPredict } from '../predict/index.ts';
+import { openRecords, startOutbox } from '../records/index.ts';
+import { runRole } from './role.ts';
+
+await runRole('predict', async ({ config, log, database, samples, secrets }) => {
+  const records = await openRecords({ database, log });
+  const alerts = openAlerts({ database, records, log });
+  const outbox = await startOutbox({ config, database, records, log });
+  const predict = await startPredict({
+    config,
+    database,
+    samples,
+    records,
+    alerts,
+    mqttUrl: config.mqtt.url,
+    mqttInternal: secrets.mqttInternal,
+    log,
+  });
+  return {
+    detail: () => ({ backend: predict.backend, model: predict.model }),
+    async close() {
+      await predict.close();
+      await outbox.close();
+    },
+  };
+});
