@@ -1,0 +1,189 @@
+// Which page belongs to which path, for whom, and how it is called. Each page is a chunk of its own, loaded when it is opened.
+import type { Component } from 'svelte';
+import type { PersonRole, SessionView, Text } from './shared/hub.ts';
+import type { IconName } from './shared/Icon.svelte';
+import { match } from './shared/router.svelte.ts';
+
+/** What every page gets beside the named parts of its path. */
+export interface PageProps {
+  session: SessionView;
+}
+type Loader = () => Promise<{ default: Component<PageProps> }>;
+
+export interface Route {
+  /** `/room/:encounter`: named parts become props of the page. */
+  path: string;
+  title: Text;
+  page: Loader;
+  /** Who may open it; missing: everyone, also without signing in. */
+  roles?: readonly PersonRole[];
+  /** The page follows the time of day in its theme. */
+  byTime?: boolean;
+  /** The page takes the whole window below the header. */
+  whole?: boolean;
+}
+
+// A page's props are the session and the parts of its own path, which the router reads from that path.
+const page = <Props extends object>(load: () => Promise<{ default: Component<Props> }>) => load as unknown as Loader;
+
+const EVERYONE: readonly PersonRole[] = ['patient', 'doctor', 'specialist', 'caregiver', 'manager', 'maker', 'administrator'];
+
+export const routes: Route[] = [
+  { path: '/sign-in', title: { ja: 'サインイン', en: 'Sign in' }, page: page(() => import('./pages/entry/SignIn.svelte')) },
+  { path: '/s', title: { ja: 'サインイン', en: 'Sign in' }, page: page(() => import('./pages/entry/Link.svelte')) },
+  { path: '/first', title: { ja: '最初の管理者', en: 'First administrator' }, page: page(() => import('./pages/entry/First.svelte')) },
+  { path: '/today', title: { ja: '今日', en: 'Today' }, roles: ['patient'], page: page(() => import('./pages/patient/Today.svelte')) },
+  {
+    path: '/record',
+    title: { ja: '私の記録', en: 'My record' },
+    roles: ['patient'],
+    page: page(() => import('./pages/patient/Record.svelte')),
+  },
+  {
+    path: '/sharing',
+    title: { ja: '共有', en: 'Sharing' },
+    roles: ['patient'],
+    page: page(() => import('./pages/patient/Sharing.svelte')),
+  },
+  {
+    path: '/worklist',
+    title: { ja: '今日の診察', en: 'Worklist' },
+    roles: ['doctor'],
+    page: page(() => import('./pages/doctor/Worklist.svelte')),
+  },
+  {
+    path: '/documents',
+    title: { ja: '文書と送り先', en: 'Documents' },
+    roles: ['doctor', 'specialist'],
+    page: page(() => import('./pages/doctor/Documents.svelte')),
+  },
+  { path: '/inbox', title: { ja: '相談', en: 'Inbox' }, roles: ['specialist'], page: page(() => import('./pages/doctor/Inbox.svelte')) },
+  {
+    path: '/chart/:patient',
+    title: { ja: '患者の記録', en: 'Chart' },
+    roles: ['doctor', 'specialist'],
+    page: page(() => import('./pages/doctor/Chart.svelte')),
+  },
+  {
+    path: '/floor',
+    title: { ja: 'フロア', en: 'Floor' },
+    roles: ['caregiver', 'manager'],
+    byTime: true,
+    page: page(() => import('./pages/floor/Floor.svelte')),
+  },
+  {
+    path: '/alert/:alert',
+    title: { ja: 'お知らせ', en: 'Alert' },
+    roles: ['caregiver', 'manager', 'doctor'],
+    byTime: true,
+    page: page(() => import('./pages/floor/Alert.svelte')),
+  },
+  {
+    path: '/handover',
+    title: { ja: '申し送り', en: 'Hand-over' },
+    roles: ['caregiver', 'manager'],
+    byTime: true,
+    page: page(() => import('./pages/floor/Handover.svelte')),
+  },
+  {
+    path: '/resident/:patient',
+    title: { ja: '入居者の一日', en: 'Resident’s day' },
+    roles: ['caregiver', 'manager', 'doctor', 'specialist'],
+    byTime: true,
+    page: page(() => import('./pages/floor/Resident.svelte')),
+  },
+  {
+    path: '/coverage',
+    title: { ja: '見守りの状態', en: 'Coverage' },
+    roles: ['manager'],
+    page: page(() => import('./pages/coverage/Coverage.svelte')),
+  },
+  { path: '/bench', title: { ja: '試験台', en: 'Bench' }, roles: ['maker'], page: page(() => import('./pages/bench/Bench.svelte')) },
+  {
+    path: '/profiles',
+    title: { ja: '機器の決まり', en: 'Profiles' },
+    roles: ['maker', 'manager'],
+    page: page(() => import('./pages/bench/Profiles.svelte')),
+  },
+  {
+    path: '/state',
+    title: { ja: 'システムの状態', en: 'State' },
+    roles: ['administrator'],
+    page: page(() => import('./pages/state/State.svelte')),
+  },
+  {
+    path: '/people',
+    title: { ja: '人と役割', en: 'People' },
+    roles: ['administrator', 'manager'],
+    page: page(() => import('./pages/state/People.svelte')),
+  },
+  {
+    path: '/audit',
+    title: { ja: 'アクセスの記録', en: 'Audit' },
+    roles: ['administrator'],
+    page: page(() => import('./pages/state/Audit.svelte')),
+  },
+  {
+    path: '/room/:encounter',
+    title: { ja: '診察室', en: 'Consultation room' },
+    roles: EVERYONE,
+    whole: true,
+    page: page(() => import('./pages/room/Room.svelte')),
+  },
+];
+
+export interface Found {
+  route: Route;
+  parts: Record<string, string>;
+}
+
+export function findRoute(path: string): Found | null {
+  for (const route of routes) {
+    const parts = match(route.path, path);
+    if (parts) return { route, parts };
+  }
+  return null;
+}
+
+interface Entry {
+  path: string;
+  icon: IconName;
+}
+/** What stands in the navigation of each role; the first is where they begin. */
+export const navigation: Record<PersonRole, Entry[]> = {
+  patient: [
+    { path: '/today', icon: 'today' },
+    { path: '/record', icon: 'record' },
+    { path: '/sharing', icon: 'share' },
+  ],
+  doctor: [
+    { path: '/worklist', icon: 'list' },
+    { path: '/documents', icon: 'record' },
+  ],
+  specialist: [
+    { path: '/inbox', icon: 'inbox' },
+    { path: '/documents', icon: 'record' },
+  ],
+  caregiver: [
+    { path: '/floor', icon: 'floor' },
+    { path: '/handover', icon: 'list' },
+  ],
+  manager: [
+    { path: '/coverage', icon: 'shield' },
+    { path: '/floor', icon: 'floor' },
+    { path: '/handover', icon: 'list' },
+    { path: '/people', icon: 'people' },
+  ],
+  maker: [
+    { path: '/bench', icon: 'pulse' },
+    { path: '/profiles', icon: 'device' },
+  ],
+  administrator: [
+    { path: '/state', icon: 'pulse' },
+    { path: '/people', icon: 'people' },
+    { path: '/audit', icon: 'eye' },
+  ],
+};
+
+export const firstPage = (role: PersonRole): string => navigation[role][0]?.path ?? '/';
+export const titleOf = (path: string): Text => routes.find(route => route.path === path)?.title ?? { ja: '', en: '' };

@@ -1,0 +1,18 @@
+// The types of the hub's interface that pages use: the only door from the web application to `hub/`, and for types alone.
+export type {
+  AlertView,
+  FloorView,
+  LiveEvents,
+  Outcome,
+  PredictionView,
+  Reason,
+  ResidentTile,
+  RiskState,
+} from '../../../hub/alerts/contract.ts';
+export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantView, Pattern } from '../../../hub/consult/contract.ts';
+export type { ProblemBody, Text } from '../../../hub/http/problem.ts';
+export type { PersonRole, RoleAt } from '../../../hub/identity/actor.ts';
+export type { LinkView, PersonView, SessionView } from '../../../hub/identity/contract.ts';
+export type { BenchMessage, CoverageView, Credentials, DeviceView, RefusalView } from '../../../hub/ingest/contract.ts';
+export type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../../hub/records/contract.ts';
+export type { DayView, LiveVitals, Series } from '../../../hub/vitals/contract.ts';

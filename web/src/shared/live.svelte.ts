@@ -1,0 +1,85 @@
+// The one socket.io connection of a tab to namespace /live: what a page follows is asked for again after each reconnection.
+import { io, type Socket } from 'socket.io-client';
+import type { ApiError } from './api.ts';
+import { readProblem } from './api.ts';
+import type { LiveEvents } from './hub.ts';
+
+/** What can be followed, with its message (see the areas' contracts). */
+export interface Follow {
+  'floor:follow': { facility: string };
+  'vitals:watch': { patient: string };
+  'bench:watch': { device: string };
+}
+type Answer = { ok: true } | { ok: false; error: { code: string; ja: string; en: string } };
+
+const state = $state<{ connection: 'idle' | 'connecting' | 'online' | 'offline'; lostAt: number | null }>({
+  connection: 'idle',
+  lostAt: null,
+});
+/** `online` also before anything is followed, so that a page does not warn without reason. */
+export const liveState = (): 'idle' | 'connecting' | 'online' | 'offline' => state.connection;
+/** When the connection was lost (ms since 1970); null while it holds. */
+export const liveLostAt = (): number | null => state.lostAt;
+
+let socket: Socket<LiveEvents> | null = null;
+let followers = 0;
+
+function open(): Socket<LiveEvents> {
+  if (socket) return socket;
+  state.connection = 'connecting';
+  const made: Socket<LiveEvents> = io('/live', { reconnectionDelay: 500, reconnectionDelayMax: 5_000 });
+  made.on('connect', () => {
+    state.connection = 'online';
+    state.lostAt = null;
+  });
+  made.on('disconnect', () => {
+    state.connection = 'offline';
+    state.lostAt ??= Date.now();
+  });
+  made.on('connect_error', () => {
+    state.connection = 'offline';
+    state.lostAt ??= Date.now();
+  });
+  socket = made;
+  return made;
+}
+
+/**
+ * Follows something live until the returned function is called.
+ * @param handlers called for every event of that name; check that it is about what you follow
+ * @param options.onProblem the hub refused, in words; `onReturn` the connection is back after a gap, so load what was missed
+ */
+export function follow<Name extends keyof Follow>(
+  name: Name,
+  message: Follow[Name],
+  handlers: Partial<LiveEvents>,
+  options: { onProblem?: (problem: ApiError) => void; onReturn?: () => void } = {},
+): () => void {
+  const live = open();
+  followers += 1;
+  let asked = false;
+  const ask = () => {
+    if (asked) options.onReturn?.();
+    asked = true;
+    // The names of messages are the areas' own; the typed part is `Follow`.
+    (live as unknown as Socket).emit(name, message, (answer?: Answer) => {
+      if (answer && !answer.ok) options.onProblem?.(readProblem(403, answer));
+    });
+  };
+  live.on('connect', ask);
+  if (live.connected) ask();
+  for (const [event, handler] of Object.entries(handlers)) (live as unknown as Socket).on(event, handler);
+  return () => {
+    live.off('connect', ask);
+    for (const [event, handler] of Object.entries(handlers)) (live as unknown as Socket).off(event, handler);
+    followers -= 1;
+    // Leaving all rooms at once: the hub forgets what a closed connection followed.
+    setTimeout(() => {
+      if (followers > 0 || socket !== live) return;
+      live.disconnect();
+      socket = null;
+      state.connection = 'idle';
+      state.lostAt = null;
+    }, 2_000);
+  };
+}
