@@ -34,6 +34,8 @@ export interface ParticipantView {
   organizationName: string;
   /** invited: not here. waiting: in the waiting room. present: in the room. away: was in the room, connection lost or left. */
   presence: 'invited' | 'waiting' | 'present' | 'away';
+  /** May admit and end. */
+  host: boolean;
 }
 
 /** GET /api/consult/encounters?on=YYYY-MM-DD (those of the asking person; Asia/Tokyo day) and GET /api/consult/encounters/:id */
@@ -58,6 +60,18 @@ export interface Invitable {
   name: string;
   role: PersonRole;
   organizationName: string;
+}
+
+/** GET /api/consult/encounters/:id/card/:practitioner: who a practitioner in the room is, for anyone in it. */
+export interface CardView {
+  reference: string;
+  name: string;
+  role: PersonRole;
+  organizationName: string;
+  /** 医籍登録年, from Practitioner.qualification; null when the record does not say. */
+  registeredYear: number | null;
+  /** data: URL of the record's photo. */
+  photo: string | null;
 }
 
 /** GET/PUT /api/consult/encounters/:id/note; POST …/note/sign. SOAP, all in the doctor's words. */
@@ -118,7 +132,11 @@ export type Source = (typeof SOURCES)[number];
 /** Client → server. */
 export const Signal = {
   /** → JoinAnswer. A patient lands in the waiting room until a doctor admits them; so does anyone not invited: they are refused. */
-  join: z.object({ encounter: id }),
+  join: z.object({
+    encounter: id,
+    /** Made by the page when it opens: a page that comes back after a cut finds its transports as it left them. */
+    client: z.uuid().optional(),
+  }),
   /** Doctor lets someone in. */
   admit: z.object({ reference: z.string().max(100) }),
   leave: z.object({}),
@@ -147,6 +165,8 @@ export interface JoinAnswer {
   self: string;
   encounter: EncounterView;
   chat: ChatMessage[];
+  /** The transports and producers this page had before its connection was cut are still there: go on with them. */
+  mediaKept: boolean;
   /** Present when in the room. */
   routerRtpCapabilities: types.RtpCapabilities | null;
   producers: ProducerView[];
