@@ -1,0 +1,264 @@
+// `npm run demo`: the whole job with simulated people on one machine. It starts the product's own processes and uses their public interfaces.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { HubClient } from './client.ts';
+import { ADMINISTRATOR_TEXT, PATIENT_TABLE_TEXT, PEOPLE, residentAt } from './people.ts';
+import { type DemoProcess, portOr, startProcess } from './processes.ts';
+import { provision, type World } from './provision.ts';
+
+const HELP = `npm run demo -- [options]: the hub with an edge gateway, a simulated care facility and demonstration people.
+
+  --port N         port of the web application (default 8080; another free one when it is taken)
+  --residents N    residents of the simulated facility (default 12)
+  --speed N        the residents' lives run N times as fast (default 1)
+  --episode N      seconds until the first resident's episode begins (default 240; 0: none)
+  --history N      hours of sensor data from before the start (default 6)
+
+Data is kept in HUB_DATA (default .data). Ctrl-C ends everything.`;
+
+const PRODUCT = path.resolve(import.meta.dirname, '../..');
+const LINK = { hours: 24, uses: 50 };
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      help: { type: 'boolean' },
+      port: { type: 'string', default: process.env.HUB_PORT || '8080' },
+      residents: { type: 'string', default: '12' },
+      speed: { type: 'string', default: '1' },
+      episode: { type: 'string', default: '240' },
+      history: { type: 'string', default: '6' },
+    },
+  });
+  if (values.help) return console.log(HELP);
+  const number = (name: 'port' | 'residents' | 'speed' | 'episode' | 'history', min: number, max: number) => {
+    const value = Number(values[name]);
+    if (!Number.isFinite(value) || value < min || value > max)
+      throw new Error(`--${name} takes a number from ${min} to ${max}, not "${values[name]}".`);
+    return value;
+  };
+  const wanted = {
+    port: number('port', 0, 65535),
+    residents: number('residents', 1, 200),
+    speed: number('speed', 0.1, 100),
+    episode: number('episode', 0, 86_400),
+    history: number('history', 0, 72),
+  };
+  await run(wanted);
+}
+
+interface Wanted {
+  port: number;
+  residents: number;
+  speed: number;
+  episode: number;
+  history: number;
+}
+
+async function run(wanted: Wanted) {
+  const data = path.resolve(process.env.HUB_DATA || '.data');
+  const demoData = path.join(data, 'demo');
+  mkdirSync(demoData, { recursive: true, mode: 0o755 });
+  const running: DemoProcess[] = [];
+  let ending = false;
+  const end = async (code: number) => {
+    if (ending) return;
+    ending = true;
+    console.log('\nEnding the demonstration …');
+    for (const each of running.reverse()) await each.stop();
+    process.exit(code);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
+  const start = (name: string, file: string, args: string[], environment: Record<string, string> = {}) => {
+    const started = startProcess(name, path.join(PRODUCT, file), args, environment, path.join(demoData, 'logs'));
+    running.push(started);
+    void started.ended.then(code => {
+      if (ending) return;
+      console.error(`${name} ended by itself with ${code}; see ${path.join(demoData, 'logs', `${name}.log`)}`);
+      void end(1);
+    });
+    return started;
+  };
+
+  try {
+    const [http, mqtt, edgePort, edgeStatus, platformPort] = [
+      await portOr(wanted.port),
+      await portOr(1883),
+      await portOr(1884),
+      await portOr(8085),
+      await portOr(8090),
+    ];
+    if (wanted.port !== 0 && http !== wanted.port) console.log(`Port ${wanted.port} is taken; using ${http}.`);
+    const url = `http://localhost:${http}`;
+
+    step('The shared record platform (simulated)');
+    start('platform', 'simulator/national/main.ts', ['--port', String(platformPort), '--data', path.join(demoData, 'platform')]);
+
+    step('The hub');
+    const hub = start('hub', 'hub/main.ts', [], {
+      HUB_DATA: data,
+      HUB_PORT: String(http),
+      HUB_PUBLIC_URL: url,
+      HUB_MQTT_PORT: String(mqtt),
+      HUB_PLATFORM_URL: `http://127.0.0.1:${platformPort}`,
+      HUB_DEMONSTRATION: '1',
+    });
+    let firstLink: string | undefined;
+    hub.onLine(line => {
+      firstLink ??= /First administrator.*#(\S+)/.exec(line)?.[1];
+    });
+    await hub.line(line => line.startsWith('The hub is ready'));
+    await new Promise(resolve => setImmediate(resolve));
+
+    const administrator = await administratorOf(url, demoData, () => firstLink);
+    const linkOf = async (account: string) => (await administrator.send<{ url: string }>('POST', `/api/people/${account}/link`, LINK)).url;
+    const signedInAs = async (account: string) => {
+      const client = new HubClient(url);
+      await client.send('POST', '/api/session/link', { token: (await linkOf(account)).split('#')[1] });
+      return client;
+    };
+
+    const worldFile = path.join(demoData, 'world.json');
+    const world = await once(worldFile, () => provision(administrator, signedInAs, wanted.residents, what => step(`Making ${what}`)));
+
+    step('The edge gateway of the care facility');
+    const edge = start('edge', 'edge/main.ts', [], {
+      EDGE_DATA: path.join(demoData, 'edge'),
+      EDGE_PORT: String(edgePort),
+      EDGE_STATUS_PORT: String(edgeStatus),
+      EDGE_HUB_URL: `mqtt://127.0.0.1:${mqtt}`,
+      EDGE_FACILITY: world.organizations.home,
+      EDGE_SECRET: world.gateway.secret,
+    });
+    await edge.line(line => line.includes('"ready"') || line.includes('ready'));
+
+    step(`${world.residents.length} residents${wanted.history ? `, and what their sensors saw in the last ${wanted.history} hours` : ''}`);
+    const plan = path.join(demoData, 'facility.json');
+    writeFileSync(plan, JSON.stringify(planOf(world, `mqtt://127.0.0.1:${edgePort}`)), { mode: 0o600 });
+    const facility = start('facility', 'simulator/main.ts', [
+      'facility',
+      '--plan',
+      plan,
+      '--speed',
+      String(wanted.speed),
+      '--history',
+      String(wanted.history),
+      ...(wanted.episode ? ['--episode', `0@${wanted.episode}:${Math.max(60, wanted.episode - 20)}`] : []),
+    ]);
+    facility.onLine(line => tellStory(line, world));
+    await facility.line(line => line.includes('"live"'));
+
+    step('A consultation for today');
+    await consultationToday(world, signedInAs);
+
+    const rows: [string, string, string, string][] = [];
+    const [family, given] = residentAt(0);
+    rows.push(['患者 / patient', `${family} ${given}`, PATIENT_TABLE_TEXT.en, await linkOf(world.accounts.patient!)]);
+    for (const person of PEOPLE)
+      rows.push([ROLE_NAMES[person.role], `${person.family} ${person.given}`, person.does.en, await linkOf(world.accounts[person.key]!)]);
+    const own = await administrator.send<{ account: string }>('GET', '/api/session');
+    rows.push(['管理者 / administrator', '—', ADMINISTRATOR_TEXT.en, await linkOf(own.account)]);
+    console.log(`\nReady: ${url}\n`);
+    for (const [role, name, does, link] of rows) console.log(`  ${role}  ${name}\n      ${does}\n      ${link}`);
+    console.log(`\n  Shared record platform (simulated): http://127.0.0.1:${platformPort}    Edge gateway: http://127.0.0.1:${edgeStatus}`);
+    if (wanted.episode)
+      console.log(
+        `  In about ${Math.round(wanted.episode / 60)} minutes ${family} ${given} will become restless: watch the caregiver's floor before that.`,
+      );
+    console.log('  Each link may be opened in a browser profile of its own. Ctrl-C ends everything.\n');
+  } catch (error) {
+    if (ending) return;
+    console.error(`\nThe demonstration cannot go on: ${(error as Error).message}`);
+    await end(1);
+  }
+}
+
+const ROLE_NAMES = {
+  doctor: '島の医師 / island doctor',
+  specialist: '専門医 / specialist',
+  caregiver: '介護者 / caregiver',
+  manager: '施設管理者 / facility manager',
+  maker: '機器メーカー / device maker',
+} as const;
+
+function step(text: string) {
+  console.log(`· ${text} …`);
+}
+
+/** The demonstration's administrator: made through the hub's one-time link, signed in by password on later starts. */
+async function administratorOf(url: string, demoData: string, firstToken: () => string | undefined): Promise<HubClient> {
+  const client = new HubClient(url);
+  const file = path.join(demoData, 'administrator.json');
+  const token = firstToken();
+  if (token) {
+    const credentials = { email: 'administrator@hub.example', password: randomBytes(18).toString('base64url') };
+    await client.send('POST', '/api/session/first', { token, name: '管理者', ...credentials });
+    writeFileSync(file, JSON.stringify(credentials), { mode: 0o600 });
+    return client;
+  }
+  let credentials: unknown;
+  try {
+    credentials = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    throw new Error(`the data in this folder belongs to a hub that was not made by the demonstration. Set HUB_DATA to another folder.`);
+  }
+  await client.send('POST', '/api/session/password', credentials);
+  return client;
+}
+
+async function once(file: string, make: () => Promise<World>): Promise<World> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as World;
+  } catch {
+    const world = await make();
+    writeFileSync(file, JSON.stringify(world), { mode: 0o600 });
+    return world;
+  }
+}
+
+/** The simulated facility's plan: which devices there are and how they sign in at the gateway. */
+function planOf(world: World, brokerUrl: string) {
+  return {
+    facility: world.organizations.home,
+    brokerUrl,
+    residents: world.residents.map((resident, index) => ({ seed: index + 1, devices: resident.devices })),
+    presence: world.hallways.map(hallway => hallway.device),
+  };
+}
+
+/** Opens a consultation of the first resident with the island doctor, the specialist invited, if there is none today. */
+async function consultationToday(world: World, signedInAs: (account: string) => Promise<HubClient>) {
+  const doctor = await signedInAs(world.accounts.doctor!);
+  const today = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Tokyo' }).format(new Date());
+  const open = await doctor.send<{ status: string }[]>('GET', `/api/consult/encounters?on=${today}`);
+  if (open.some(encounter => !['finished', 'cancelled'].includes(encounter.status))) return;
+  await doctor.send('POST', '/api/consult/encounters', {
+    pattern: 'DtoPwithD',
+    patient: world.residents[0]!.patient,
+    reason: '夜間の不穏について、専門医に相談',
+    invite: [world.practitioners.specialist],
+    start: new Date(Date.now() + 10 * 60_000).toISOString(),
+  });
+}
+
+/** Says on the terminal what the simulated residents do, so that the pages can be compared with it. */
+function tellStory(line: string, world: World) {
+  let event: { event?: string; resident?: number };
+  try {
+    event = JSON.parse(line);
+  } catch {
+    return;
+  }
+  if (event.resident === undefined || event.resident >= world.residents.length) return;
+  const time = new Date().toLocaleTimeString('ja-JP', { timeZone: 'Asia/Tokyo' });
+  const [family, given] = residentAt(event.resident);
+  if (event.event === 'prodrome') console.log(`  ${time}  ${family} ${given} (simulated) becomes uneasy`);
+  if (event.event === 'episode') console.log(`  ${time}  ${family} ${given} (simulated): the episode begins`);
+}
+
+await main().catch(error => {
+  console.error((error as Error).message);
+  process.exit(1);
+});
