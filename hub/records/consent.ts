@@ -1,0 +1,122 @@
+// Who may do what with a person's data, as one table: by relation, role and category. Patients' denials are laid over it in access.ts.
+import type { Actor, Person, PersonRole, Service } from '../identity/actor.ts';
+import type { Action, Category } from './records.ts';
+
+export const CATEGORIES: readonly Category[] = ['demographics', 'consultation', 'document', 'vitals', 'risk', 'sharing'];
+const READING: readonly Action[] = ['read', 'search', 'export'];
+const WRITING: readonly Action[] = ['create', 'update', 'delete'];
+
+/** A reason to be let in: the actor stands in `kind` to the patient through one of `parties`, and that opens `categories`. */
+export interface Ground {
+  kind: 'treats' | 'residence' | 'consulted' | 'self' | 'everyone';
+  /** `Organization/…`, `Practitioner/…` or, for `self`, a Patient id. */
+  parties: string[];
+  categories: Category[];
+}
+
+type Rule = Partial<Record<Category, readonly Action[]>>;
+
+const all = (actions: readonly Action[], categories: readonly Category[] = CATEGORIES): Rule =>
+  Object.fromEntries(categories.map(category => [category, actions]));
+
+/** A doctor of the organization that treats the patient. Only the patient changes what is shared. */
+const DOCTOR: Rule = { ...all([...READING, ...WRITING, 'join']), sharing: READING };
+/** Those who care for a resident see what care needs, and not what was said to the doctor. */
+const CAREGIVER: Rule = {
+  demographics: ['read', 'search'],
+  vitals: ['read', 'search', 'create'],
+  risk: ['read', 'search', 'update'],
+};
+const MANAGER: Rule = { ...CAREGIVER, demographics: ['read', 'search', 'create', 'update'] };
+/** A clinician who took part in a consultation, until 30 days after its end. */
+const CONSULTED: Rule = {
+  consultation: [...READING, 'create', 'update', 'join'],
+  document: [...READING, 'create'],
+  vitals: [...READING, 'create'],
+  risk: [...READING, 'create'],
+  demographics: READING,
+};
+const CONSULTED_CARER: Rule = { consultation: ['read', 'search', 'join'], demographics: ['read', 'search'] };
+const SELF: Rule = {
+  ...all(READING),
+  consultation: [...READING, 'join'],
+  sharing: [...READING, ...WRITING],
+};
+
+const AT_ORGANIZATION: Readonly<Partial<Record<PersonRole, { kinds: ('treats' | 'residence')[]; rule: Rule }>>> = {
+  doctor: { kinds: ['treats'], rule: DOCTOR },
+  caregiver: { kinds: ['treats', 'residence'], rule: CAREGIVER },
+  manager: { kinds: ['treats', 'residence'], rule: MANAGER },
+};
+
+/** What the hub's own parts may do, each by its name, for all patients. */
+const SERVICES: Readonly<Record<Service['name'], Rule>> = {
+  setup: all([...READING, ...WRITING, 'join']),
+  ingest: { demographics: ['read', 'search'], vitals: ['read', 'search', 'create', 'update'] },
+  predict: { demographics: ['read', 'search'], vitals: ['read', 'search'], risk: ['read', 'search', 'create', 'update'] },
+  alerts: { demographics: ['read', 'search'], vitals: ['read', 'search'], risk: ['read', 'search', 'create', 'update'] },
+  consult: { demographics: ['read', 'search'], consultation: ['read', 'search', 'create', 'update', 'join'] },
+  outbox: { document: ['read', 'search', 'export'], demographics: ['read', 'search'] },
+};
+
+/** The grounds on which the actor may do `action`; which of them hold for a patient is for the database to say. */
+export function groundsOf(actor: Actor, action: Action): Ground[] {
+  if (actor.kind === 'service') return keep([{ kind: 'everyone', parties: [], categories: opened(SERVICES[actor.name], action) }]);
+  const grounds: Ground[] = [];
+  if (actor.reference?.startsWith('Patient/')) {
+    grounds.push({ kind: 'self', parties: [actor.reference.slice('Patient/'.length)], categories: opened(SELF, action) });
+  }
+  for (const { role, organization } of actor.roles) {
+    const right = AT_ORGANIZATION[role];
+    if (!right || !organization) continue;
+    for (const kind of right.kinds)
+      grounds.push({ kind, parties: [`Organization/${organization}`], categories: opened(right.rule, action) });
+  }
+  if (actor.reference?.startsWith('Practitioner/')) {
+    const clinician = actor.roles.some(({ role }) => role === 'doctor' || role === 'specialist');
+    const carer = actor.roles.some(({ role }) => role === 'caregiver' || role === 'manager');
+    if (clinician || carer) {
+      grounds.push({ kind: 'consulted', parties: [actor.reference], categories: opened(clinician ? CONSULTED : CONSULTED_CARER, action) });
+    }
+  }
+  return keep(grounds);
+}
+
+/** As whom a patient can deny the actor: the own reference and every organization the actor works for. */
+export function deniableAs(actor: Actor): string[] {
+  if (actor.kind === 'service') return [];
+  const organizations = actor.roles.filter(({ organization }) => organization).map(({ organization }) => `Organization/${organization}`);
+  return [...new Set([...(actor.reference ? [actor.reference] : []), ...organizations])];
+}
+
+/** Whether the actor may read resources that speak of no patient (Organization, Location, Practitioner, PractitionerRole, Device, Questionnaire). */
+export function maySeeSetup(actor: Actor, type: string): boolean {
+  if (actor.kind === 'service') return true;
+  const roles = new Set(actor.roles.map(({ role }) => role));
+  if (['doctor', 'specialist', 'caregiver', 'manager', 'administrator'].some(role => roles.has(role as PersonRole))) return true;
+  if (roles.has('maker')) return ['Organization', 'Device'].includes(type);
+  // A patient can always see who the doctor is and where the doctor works.
+  return actor.reference !== null && ['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Questionnaire'].includes(type);
+}
+
+/** Whether the actor may write such a resource; `organizations` are those it says it belongs to. */
+export function mayWriteSetup(actor: Actor, type: string, organizations: string[], action: Action): boolean {
+  if (actor.kind === 'service') return actor.name === 'setup' || (actor.name === 'ingest' && type === 'Device');
+  const holds = (role: PersonRole, at?: string) => actor.roles.some(held => held.role === role && (!at || held.organization === at));
+  if (holds('administrator')) return true;
+  const own = (role: PersonRole) => organizations.length > 0 && organizations.every(organization => holds(role, organization));
+  if (type === 'Device') return own('manager') || own('maker');
+  if (type === 'Organization') return action === 'update' && own('manager');
+  if (type === 'Practitioner') return action === 'create' ? holds('manager') : own('manager');
+  return own('manager');
+}
+
+/** The role an audit entry names: the one that most likely gave the access. */
+export function roleOf(actor: Person): { role: string; organization: string; organizationName: string } {
+  const order: PersonRole[] = ['doctor', 'specialist', 'caregiver', 'manager', 'maker', 'administrator', 'patient'];
+  const held = [...actor.roles].sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role))[0];
+  return held ?? { role: actor.reference?.startsWith('Patient/') ? 'patient' : 'none', organization: '', organizationName: '' };
+}
+
+const opened = (rule: Rule, action: Action): Category[] => CATEGORIES.filter(category => rule[category]?.includes(action));
+const keep = (grounds: Ground[]) => grounds.filter(ground => ground.categories.length > 0);

@@ -1,0 +1,288 @@
+// One actor's view of the record: every call is decided in access.ts and leaves one audit entry, with the write or not at all.
+import { randomUUID } from 'node:crypto';
+import type { SearchRequest } from '@medplum/core';
+import type { Resource } from '@medplum/fhirtypes';
+import { sql } from 'kysely';
+import { notAllowed, notFound, Problem } from '../http/problem.ts';
+import type { Actor } from '../identity/actor.ts';
+import { allowedPatients, resourcePredicate } from './access.ts';
+import { type AuditEntry, wordsFor, writeAudit } from './audit.ts';
+import { groundsOf, maySeeSetup, mayWriteSetup } from './consent.ts';
+import type { Definitions } from './definitions.ts';
+import type { Action } from './records.ts';
+import { relationsOf } from './relations.ts';
+import { MAX_COUNT, runSearch } from './search.ts';
+import { bury, lock, put, type Stored, type Version, versionOf } from './store.ts';
+import type { Connection } from './tables.ts';
+import { validate } from './validation.ts';
+
+export interface RecordContext {
+  /** The pool. */
+  connection: Connection;
+  definitions: Definitions;
+  now: () => Date;
+}
+
+export type Identified = Resource & { id: string };
+
+export const conflict = (current: number) =>
+  new Problem(409, 'version-conflict', {
+    ja: 'ほかの人が先に変更しました。新しい内容を読み込んでから、もう一度変えてください。',
+    en: `Somebody changed this meanwhile (version ${current}). Load it again, then make your change.`,
+  });
+const gone = () => new Problem(410, 'gone', { ja: 'この記録は消されています。', en: 'This resource was deleted.' });
+
+/** Work inside one database transaction, and the refusals to be audited when it is over (its own rows would be rolled back). */
+interface Unit {
+  connection: Connection;
+  refusals: AuditEntry[];
+}
+
+export class GuardedRepository {
+  readonly context: RecordContext;
+  readonly actor: Actor;
+  readonly #unit: Unit | undefined;
+
+  constructor(context: RecordContext, actor: Actor, unit?: Unit) {
+    this.context = context;
+    this.actor = actor;
+    this.#unit = unit;
+  }
+
+  get #connection(): Connection {
+    return this.#unit?.connection ?? this.context.connection;
+  }
+
+  /** The connection of the transaction this view works in, for rows of other tables that must stand or fall with it. */
+  get connection(): Connection {
+    return this.#connection;
+  }
+
+  /** Runs `work` in one transaction (the surrounding one, if there is). Refusals inside it are audited even though it is rolled back. */
+  async within<T>(work: (inside: GuardedRepository) => Promise<T>, options: { serializable?: boolean } = {}): Promise<T> {
+    if (this.#unit) return work(this);
+    const refusals: AuditEntry[] = [];
+    try {
+      const transaction = this.context.connection.transaction();
+      return await (options.serializable ? transaction.setIsolationLevel('serializable') : transaction).execute(connection =>
+        work(new GuardedRepository(this.context, this.actor, { connection, refusals })),
+      );
+    } finally {
+      await writeAudit(this.context.connection, refusals);
+    }
+  }
+
+  /** @throws Problem 403, 422. With `id`, the resource gets that id, which must be free. */
+  async create(resource: Resource, id: string = randomUUID()): Promise<Identified> {
+    validate(this.context.definitions, resource);
+    return this.within(inside => inside.#insert(resource, id));
+  }
+
+  async #insert(resource: Resource, id: string): Promise<Identified> {
+    const next = versionOf(this.context.definitions, resource, id, 1, this.context.now());
+    if (!(await this.#mayCreate(next))) return this.#refuse('create', next.resource.resourceType, id, next.belonging.patients);
+    await put(this.#connection, next, this.#writer());
+    await this.#granted('create', next.resource, next.belonging.patients);
+    return next.resource;
+  }
+
+  async read(type: string, id: string): Promise<Identified> {
+    const { content } = await this.#visible('read', type, id);
+    return content;
+  }
+
+  /** One version; who may read the newest may read the older ones (they belong to the same patient). */
+  async readVersion(type: string, id: string, version: string): Promise<Identified> {
+    await this.#visible('read', type, id, true);
+    const found = /^\d{1,15}$/.test(version)
+      ? await this.#connection
+          .selectFrom('resource_history')
+          .select('content')
+          .where('type', '=', type)
+          .where('id', '=', id)
+          .where('version', '=', version)
+          .executeTakeFirst()
+      : undefined;
+    if (!found) throw notFound();
+    if (!found.content) throw gone();
+    return found.content as Identified;
+  }
+
+  /** All versions, newest first; a deletion is an entry without resource. */
+  async history(type: string, id: string): Promise<{ version: string; at: Date; content: Identified | null }[]> {
+    await this.#visible('read', type, id, true);
+    const rows = await this.#connection
+      .selectFrom('resource_history')
+      .select(['version', 'last_updated', 'content'])
+      .where('type', '=', type)
+      .where('id', '=', id)
+      .orderBy('version', 'desc')
+      .limit(MAX_COUNT)
+      .execute();
+    return rows.map(row => ({ version: String(row.version), at: row.last_updated, content: row.content as Identified | null }));
+  }
+
+  /** @throws Problem 404, 403, 422; 409 when `meta.versionId` or `ifMatch` is not the newest version. */
+  async update(resource: Identified, ifMatch?: string): Promise<Identified> {
+    validate(this.context.definitions, resource);
+    return this.within(inside => inside.#replace(resource, ifMatch ?? resource.meta?.versionId));
+  }
+
+  async #replace(resource: Identified, expected: string | undefined): Promise<Identified> {
+    const { resourceType: type, id } = resource;
+    const previous = await lock(this.#connection, type, id);
+    if (!previous) {
+      // Seeding names its own ids; for everyone else an id that is not there is a mistake.
+      if (this.actor.kind === 'service' && this.actor.name === 'setup') return this.#insert(resource, id);
+      return this.#missing('update', type, id);
+    }
+    const next = versionOf(this.context.definitions, resource, id, previous.version + 1, this.context.now());
+    const may = (await this.#mayChange('update', type, previous)) && (await this.#mayHold('update', next));
+    const patients = [...new Set([...previous.patients, ...next.belonging.patients])];
+    if (!may) return this.#refuse('update', type, id, patients);
+    if (previous.deleted) throw gone();
+    if (expected !== undefined && expected !== String(previous.version)) throw conflict(previous.version);
+    if (previous.patients.length && !sameSet(previous.patients, next.belonging.patients)) {
+      throw new Problem(422, 'patient-fixed', {
+        ja: 'この記録の患者は変えられません。新しく作り直してください。',
+        en: 'A resource cannot move to another patient: its history stays with the first. Create a new one.',
+      });
+    }
+    await put(this.#connection, next, this.#writer(), previous);
+    await this.#granted('update', next.resource, patients);
+    return next.resource;
+  }
+
+  async delete(type: string, id: string, ifMatch?: string): Promise<void> {
+    return this.within(async inside => {
+      const previous = await lock(inside.connection, type, id);
+      if (!previous) return inside.#missing('delete', type, id);
+      if (!(await inside.#mayChange('delete', type, previous))) return inside.#refuse('delete', type, id, previous.patients);
+      if (previous.deleted) throw gone();
+      if (ifMatch !== undefined && ifMatch !== String(previous.version)) throw conflict(previous.version);
+      await bury(inside.connection, type, id, previous, inside.#writer(), this.context.now());
+      await writeAudit(inside.connection, [inside.#entry('delete', type, id, previous.patients, true)]);
+    });
+  }
+
+  /** Resources that match and that the actor may see. */
+  async search(request: SearchRequest, defaultCount = MAX_COUNT): Promise<{ resources: Identified[]; total?: number }> {
+    const type = request.resourceType;
+    const visible = resourcePredicate(this.actor, 'search', type, this.context.now());
+    const found = await runSearch(this.#connection, this.context.definitions, request, visible, defaultCount);
+    const entitled = maySeeSetup(this.actor, type) || groundsOf(this.actor, 'search').length > 0;
+    await writeAudit(this.#connection, [
+      { actor: this.actor, action: 'search', what: wordsFor(type, 'search'), resource: type, patients: found.patients, allowed: entitled },
+    ]);
+    return { resources: found.resources as Identified[], total: found.total };
+  }
+
+  async #visible(action: Action, type: string, id: string, evenDeleted = false): Promise<{ content: Identified }> {
+    const predicate = resourcePredicate(this.actor, action, type, this.context.now());
+    const { rows } = await sql<Stored & { allowed: boolean }>`select r0.content, r0.deleted, r0.patients, ${predicate} as allowed
+      from resources r0 where r0.type = ${type} and r0.id = ${id}`.execute(this.#connection);
+    const found = rows[0];
+    if (!found) return this.#missing(action, type, id);
+    if (!found.allowed) return this.#refuse(action, type, id, found.patients);
+    await writeAudit(this.#connection, [this.#entry(action, type, id, found.patients, true)]);
+    if (found.deleted && !evenDeleted) throw gone();
+    return { content: found.content as Identified };
+  }
+
+  async #mayCreate(next: Version): Promise<boolean> {
+    if (next.resource.resourceType !== 'Patient' || this.actor.kind === 'service') return this.#mayHold('create', next);
+    // A new patient has no relations yet: the organization that takes the patient on is the one that may write the first lines.
+    const parties = relationsOf(next.resource, next.at).map(relation => relation.party);
+    return groundsOf(this.actor, 'create').some(
+      ({ kind, categories, parties: own }) =>
+        kind === 'treats' && categories.includes('demographics') && own.some(party => parties.includes(party)),
+    );
+  }
+
+  /** Whether the actor may do `action` to a resource such as this one. */
+  async #mayHold(action: Action, { resource, belonging }: Version): Promise<boolean> {
+    const { patients, category, withheld } = belonging;
+    if (category === 'setup') {
+      const organizations = await this.#organizationsOf(resource);
+      return mayWriteSetup(this.actor, resource.resourceType, organizations, action);
+    }
+    if (!patients.length) return false;
+    const allowed = await allowedPatients(this.#connection, this.actor, patients, category, action, this.context.now(), withheld);
+    return allowed.size === patients.length;
+  }
+
+  async #mayChange(action: Action, type: string, previous: Stored): Promise<boolean> {
+    if (previous.category === 'setup') {
+      const organizations = previous.content ? await this.#organizationsOf(previous.content) : [];
+      return mayWriteSetup(this.actor, type, organizations, action);
+    }
+    const category = previous.category as Version['belonging']['category'];
+    if (category === 'setup' || !previous.patients.length) return false;
+    const allowed = await allowedPatients(
+      this.#connection,
+      this.actor,
+      previous.patients,
+      category,
+      action,
+      this.context.now(),
+      previous.withheld,
+    );
+    return allowed.size === previous.patients.length;
+  }
+
+  /** Ids of the organizations a resource of the set-up belongs to: what a manager or maker must work for to change it. */
+  async #organizationsOf(resource: Resource): Promise<string[]> {
+    const idOf = (reference: string | undefined) =>
+      reference?.startsWith('Organization/') ? [reference.slice('Organization/'.length)] : [];
+    switch (resource.resourceType) {
+      case 'Organization':
+        return resource.id ? [resource.id] : [];
+      case 'Location':
+        return idOf(resource.managingOrganization?.reference);
+      case 'PractitionerRole':
+        return idOf(resource.organization?.reference);
+      case 'Device':
+        return idOf(resource.owner?.reference);
+      case 'Practitioner': {
+        const { rows } = await sql<{
+          target: string;
+        }>`select distinct o.target from search_reference p join search_reference o on o.row = p.row
+          where p.type = 'PractitionerRole' and p.param = 'practitioner' and p.target = ${`Practitioner/${resource.id}`} and o.param = 'organization'`.execute(
+          this.#connection,
+        );
+        return rows.flatMap(row => idOf(row.target));
+      }
+      default:
+        return [];
+    }
+  }
+
+  async #granted(action: Action, resource: Identified, patients: string[]) {
+    await writeAudit(this.#connection, [this.#entry(action, resource.resourceType, resource.id, patients, true)]);
+  }
+
+  async #refuse(action: Action, type: string, id: string, patients: string[]): Promise<never> {
+    await this.#noteRefusal(this.#entry(action, type, id, patients, false));
+    throw notAllowed();
+  }
+
+  async #missing(action: Action, type: string, id: string): Promise<never> {
+    await this.#noteRefusal(this.#entry(action, type, id, [], false));
+    throw notFound();
+  }
+
+  async #noteRefusal(entry: AuditEntry) {
+    if (this.#unit) this.#unit.refusals.push(entry);
+    else await writeAudit(this.#connection, [entry]);
+  }
+
+  #entry(action: Action, type: string, id: string, patients: string[], allowed: boolean): AuditEntry {
+    return { actor: this.actor, action, what: wordsFor(type, action), resource: `${type}/${id}`, patients, allowed };
+  }
+
+  #writer(): string {
+    return this.actor.kind === 'service' ? `service:${this.actor.name}` : (this.actor.reference ?? `account:${this.actor.account}`);
+  }
+}
+
+const sameSet = (a: string[], b: string[]) => a.length === b.length && a.every(item => b.includes(item));
