@@ -1,0 +1,228 @@
+// The embedded broker: aedes over TCP, with sign-in, rights and acknowledgements of our own.
+import { createServer, type Server, type Socket } from 'node:net';
+import { Aedes, type AedesOptions, type Client, type PublishPacket } from 'aedes';
+import type { Logger } from 'pino';
+import { deviceUsername, gatewayUsername, type Login, MAX_PACK_BYTES, parseUsername } from '../../devices/index.ts';
+import type { Directory, FacilityDirectory } from './directory.ts';
+import type { Intake, Publish } from './intake.ts';
+import { gateSocket, type Oversized } from './packet-gate.ts';
+import { maySubscribe } from './rights.ts';
+import { isSecret, sha256 } from './secret.ts';
+
+/** Largest packet: a pack of 64 KiB with its topic and header. */
+export const PACKET_LIMIT = MAX_PACK_BYTES + 512;
+/** Where messages end that no subscriber may get. `$` keeps it out of every wildcard (MQTT 3.1.1 section 4.7.2). */
+const TAKEN = '$taken';
+const NOTHING = Buffer.alloc(0);
+/** CONNACK return codes, MQTT 3.1.1 section 3.2.2.3. */
+const IDENTIFIER_REJECTED = 2;
+const UNAVAILABLE = 3;
+const BAD_CREDENTIALS = 4;
+
+interface Session {
+  login: Login;
+  /** Hex SHA-256 of the secret it signed in with. */
+  secretSha256: string;
+}
+
+export interface Broker {
+  port: number;
+  publish: Publish;
+  benchWatched(device: string): boolean;
+  /** Ends connections whose credentials are no longer in force. */
+  cutRevoked(facility: FacilityDirectory): void;
+  /** Reading may go on. */
+  onRoom(): void;
+  stats(): { connections: number; oversized: number; refusedSignIns: number };
+  /** Takes no more connections and messages. */
+  stopReading(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `intake` is asked for after the broker stands, as the two need each other. */
+export async function openBroker({
+  host,
+  port,
+  mqttInternal,
+  directory,
+  intake,
+  log,
+}: {
+  host: string;
+  port: number;
+  mqttInternal: string;
+  directory: Directory;
+  intake: () => Intake;
+  log: Logger;
+}): Promise<Broker> {
+  const sessions = new Map<Client, Session>();
+  const withoutId = new WeakSet<Client>();
+  const benches = new Map<Client, Set<string>>();
+  const internalSha256 = sha256(mqttInternal).toString('hex');
+  let oversized = 0;
+  let refusedSignIns = 0;
+
+  async function signIn(client: Client, username: string | undefined, password: Buffer | undefined): Promise<Session> {
+    if (withoutId.has(client)) throw refusal(IDENTIFIER_REJECTED, 'a session that is kept needs a client id');
+    const login = username === undefined ? null : parseUsername(username);
+    if (!login || !password?.length) throw refusal(BAD_CREDENTIALS, 'no such username');
+    if (login.kind === 'hub') {
+      if (!isSecret(password, internalSha256)) throw refusal(BAD_CREDENTIALS, 'wrong secret');
+      return { login, secretSha256: internalSha256 };
+    }
+    let kept = await secretOf(login, directory.of(login.facility));
+    // A device that was registered a moment ago.
+    if (!kept || !isSecret(password, kept)) kept = await secretOf(login, directory.freshOf(login.facility));
+    if (!kept || !isSecret(password, kept)) throw refusal(BAD_CREDENTIALS, 'unknown, revoked or wrong secret');
+    return { login, secretSha256: kept };
+  }
+
+  const options: AedesOptions = {
+    // MQTT 3.1 ids are limited to 23 characters; ours carry the username in front (below).
+    maxClientsIdLength: 1024,
+    maxTopicLevels: 16,
+    connectTimeout: 10_000,
+    preConnect(client, packet, callback) {
+      if (!packet.clientId && !packet.clean) withoutId.add(client);
+      // No one can take over another's session by its client id, and nothing is queued in memory for those who are away.
+      if (packet.clientId && packet.username) packet.clientId = `${packet.username}:${packet.clientId}`;
+      packet.clean = true;
+      callback(null, true);
+    },
+    authenticate(client, username, password, callback) {
+      signIn(client, username, password).then(
+        session => {
+          if (!client.closed) sessions.set(client, session);
+          callback(null, true);
+        },
+        error => {
+          refusedSignIns++;
+          log.info({ username: username?.slice(0, 130), reason: (error as Error).message }, 'sign-in at the broker refused');
+          callback('returnCode' in error ? error : refusal(UNAVAILABLE, 'the registry cannot be read'), false);
+        },
+      );
+    },
+    authorizePublish(client, packet, callback) {
+      const session = client && sessions.get(client);
+      const end = () => {
+        packet.topic = TAKEN;
+        packet.payload = NOTHING;
+        packet.retain = false;
+        callback(null);
+      };
+      if (!session) return end();
+      const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
+      intake().take({ login: session.login, topic: packet.topic, payload }, outcome => (outcome === 'forward' ? callback(null) : end()));
+    },
+    authorizeSubscribe(client, subscription, callback) {
+      const session = sessions.get(client);
+      callback(null, session && maySubscribe(session.login, subscription.topic) ? subscription : null);
+    },
+  };
+
+  const aedes = await Aedes.createBroker(options);
+  aedes.on('clientDisconnect', client => {
+    sessions.delete(client);
+    benches.delete(client);
+  });
+  aedes.on('clientError', (client, error) => log.debug({ client: client.id, err: error }, 'connection of a client ended'));
+  aedes.on('connectionError', (_client, error) => log.debug({ err: error }, 'connection ended before sign-in'));
+  // aedes keeps 'error' out of its types; without a listener it would end the process.
+  (aedes as NodeJS.EventEmitter).on('error', error => log.error({ err: error }, 'the broker failed at something'));
+  aedes.on('subscribe', (subscriptions, client) => {
+    const devices = subscriptions
+      .filter(({ topic, qos }) => topic.startsWith('hub/1/') && (qos as number) !== 128)
+      .map(({ topic }) => benchDevice(topic));
+    if (devices.length) benches.set(client, new Set([...(benches.get(client) ?? []), ...devices]));
+  });
+  aedes.on('unsubscribe', (topics, client) => {
+    for (const topic of topics) benches.get(client)?.delete(benchDevice(topic));
+  });
+
+  const sockets = new Map<Socket, () => void>();
+  let stopped = false;
+  const server = createServer({ noDelay: true }, socket => {
+    const signedIn = () => sessions.get(client);
+    const goOn = gateSocket(socket, {
+      limit: PACKET_LIMIT,
+      hold: () => stopped || (intake().full && signedIn() !== undefined),
+      oversized: packet => {
+        oversized++;
+        const session = signedIn();
+        if (session) intake().refuseOutright(session.login, packet.topic ?? '', packet.beginning, tooLarge(packet));
+      },
+    });
+    sockets.set(socket, goOn);
+    socket.once('close', () => sockets.delete(socket));
+    const client = aedes.handle(socket);
+  });
+  await listen(server, host, port);
+  const address = server.address();
+
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    publish: (topic, payload, { retain = false } = {}) => {
+      const packet: PublishPacket = { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 0, retain, dup: false };
+      aedes.publish(packet, error => error && log.warn({ err: error, topic }, 'a message could not be published'));
+    },
+    benchWatched(device) {
+      if (!benches.size) return false;
+      for (const devices of benches.values()) if (devices.has(device) || devices.has('*')) return true;
+      return false;
+    },
+    cutRevoked({ facility, credentials }) {
+      for (const [client, { login, secretSha256 }] of sessions) {
+        if (login.kind === 'hub' || login.facility !== facility) continue;
+        if (credentials.get(usernameOf(login)) === secretSha256) continue;
+        log.info({ username: usernameOf(login) }, 'connection cut: its credentials are no longer in force');
+        client.close();
+      }
+    },
+    onRoom() {
+      for (const goOn of sockets.values()) goOn();
+    },
+    stats: () => ({ connections: sessions.size, oversized, refusedSignIns }),
+    async stopReading() {
+      stopped = true;
+      server.close();
+    },
+    async close() {
+      await new Promise<void>(resolve => aedes.close(() => resolve()));
+      for (const socket of sockets.keys()) socket.destroy();
+      if (server.listening) await new Promise<void>(resolve => server.close(() => resolve()));
+    },
+  };
+}
+
+async function secretOf(login: Exclude<Login, { kind: 'hub' }>, directory: FacilityDirectory | Promise<FacilityDirectory>) {
+  return (await directory).credentials.get(usernameOf(login));
+}
+
+const usernameOf = (login: Exclude<Login, { kind: 'hub' }>) =>
+  login.kind === 'gateway' ? gatewayUsername(login.facility) : deviceUsername(login.facility, login.device);
+
+/** Which device a bench subscription follows: `hub/1/bench/<facility>/<device>`; `*` for one with a wildcard there. */
+function benchDevice(topic: string): string {
+  const [, , area, , device] = topic.split('/');
+  if (area !== 'bench' && area !== '#' && area !== '+') return '';
+  return device === undefined || device === '+' || device === '#' ? '*' : device;
+}
+
+const refusal = (returnCode: number, message: string) => Object.assign(new Error(message), { returnCode });
+
+const tooLarge = ({ bytes }: Oversized) => ({
+  reason: 'packet-too-large' as const,
+  text: {
+    ja: `パケットが大きすぎます（${bytes} バイト、上限 64 KiB）。接続を切りました。パックを分けて送ってください。`,
+    en: `The packet is too large (${bytes} bytes, limit 64 KiB). The connection was closed. Send the pack in parts.`,
+  },
+});
+
+const listen = (server: Server, host: string, port: number) =>
+  new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });

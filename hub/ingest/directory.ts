@@ -1,0 +1,168 @@
+// The registry as the broker needs it: in memory, a facility at a time, renewed when the registry says that it changed.
+import type { Profile } from '../../devices/index.ts';
+import type { Database } from '../store/index.ts';
+import { REGISTRY_CHANNEL } from './registry.ts';
+import type { IngestTables } from './tables.ts';
+
+export interface Assignment {
+  subject: string;
+  /** Milliseconds since 1970: `from` inclusive, `to` exclusive, Infinity while it lasts. */
+  from: number;
+  to: number;
+}
+export interface DirectoryDevice {
+  device: string;
+  /** Undefined when the registry names a profile that this hub does not have. */
+  profile: Profile | undefined;
+  profileId: string;
+  assignments: Assignment[];
+}
+export interface FacilityDirectory {
+  facility: string;
+  devices: ReadonlyMap<string, DirectoryDevice>;
+  /** Hex SHA-256 of the secret in force, by username. */
+  credentials: ReadonlyMap<string, string>;
+  /** Milliseconds since 1970. */
+  loadedAt: number;
+}
+
+/** Whom or what the device watched at `time`; null for nobody. */
+export function subjectAt(device: DirectoryDevice, time: number): string | null {
+  return device.assignments.find(({ from, to }) => from <= time && time < to)?.subject ?? null;
+}
+
+/** A refusal may be due to a registry that is younger than the cache: one this old is read again first. */
+const FRESH = 1000;
+
+interface Entry {
+  current?: FacilityDirectory;
+  loading?: Promise<FacilityDirectory>;
+}
+
+export interface Directory {
+  /** What is known now, or a promise while it is being read. */
+  of(facility: string): FacilityDirectory | Promise<FacilityDirectory>;
+  /** As `of`, but not older than a second: for the moment before something is refused. */
+  freshOf(facility: string): FacilityDirectory | Promise<FacilityDirectory>;
+  /** Facilities with a gateway that may sign in. */
+  gatewayFacilities(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * @param changed Called after a facility was read anew because its registry changed.
+ * @param failed Called when it could not be read; what was known stays in force, and it is tried again.
+ */
+export async function openDirectory({
+  database,
+  profiles,
+  changed,
+  failed,
+}: {
+  database: Database;
+  profiles: ReadonlyMap<string, Profile>;
+  changed: (facility: FacilityDirectory) => void;
+  failed: (error: unknown) => void;
+}): Promise<Directory> {
+  const tables = database.kysely.withTables<IngestTables>();
+  const entries = new Map<string, Entry>();
+  let closed = false;
+
+  async function read(facility: string): Promise<FacilityDirectory> {
+    const loadedAt = Date.now();
+    const [devices, assignments, credentials] = await Promise.all([
+      tables.selectFrom('ingest_device').select(['device', 'profile']).where('facility', '=', facility).execute(),
+      tables
+        .selectFrom('ingest_assignment')
+        .select(['device', 'subject', 'from', 'to'])
+        .where('facility', '=', facility)
+        .orderBy('from')
+        .execute(),
+      tables
+        .selectFrom('ingest_credential')
+        .select(['username', 'secret_sha256'])
+        .where('facility', '=', facility)
+        .where('revoked', 'is', null)
+        .execute(),
+    ]);
+    const known = new Map<string, DirectoryDevice>();
+    for (const { device, profile } of devices)
+      known.set(device, { device, profile: profiles.get(profile), profileId: profile, assignments: [] });
+    for (const { device, subject, from, to } of assignments)
+      known.get(device)?.assignments.push({ subject, from: from.getTime(), to: to?.getTime() ?? Number.POSITIVE_INFINITY });
+    return { facility, devices: known, credentials: new Map(credentials.map(row => [row.username, row.secret_sha256])), loadedAt };
+  }
+
+  function load(facility: string): Promise<FacilityDirectory> {
+    const entry = entries.get(facility) ?? {};
+    entries.set(facility, entry);
+    const loading = read(facility).then(
+      directory => {
+        if (entry.loading === loading) {
+          entry.current = directory;
+          entry.loading = undefined;
+          // Names that do not exist must not fill the memory.
+          if (!directory.devices.size && !directory.credentials.size) entries.delete(facility);
+        }
+        return directory;
+      },
+      error => {
+        if (entry.loading === loading) entry.loading = undefined;
+        failed(error);
+        if (!entry.current) {
+          entries.delete(facility);
+          throw error;
+        }
+        if (!closed) setTimeout(() => !closed && renew(facility), 1000).unref();
+        return entry.current;
+      },
+    );
+    entry.loading = loading;
+    return loading;
+  }
+
+  function renew(facility: string) {
+    load(facility).then(
+      // Two renewals may overtake each other: only the one in force counts.
+      directory => !entries.get(facility)?.loading && changed(directory),
+      () => undefined,
+    );
+  }
+
+  const stop = await database.listen(
+    REGISTRY_CHANNEL,
+    payload => {
+      const facility = (payload as { facility?: unknown } | null)?.facility;
+      if (typeof facility === 'string') renew(facility);
+    },
+    () => {
+      for (const facility of entries.keys()) renew(facility);
+    },
+  );
+
+  const of = (facility: string) => {
+    const entry = entries.get(facility);
+    return entry?.loading ?? entry?.current ?? load(facility);
+  };
+  return {
+    of,
+    freshOf(facility) {
+      const entry = entries.get(facility);
+      if (entry?.current && !entry.loading && entry.current.loadedAt < Date.now() - FRESH) return load(facility);
+      return of(facility);
+    },
+    async gatewayFacilities() {
+      const rows = await tables
+        .selectFrom('ingest_credential')
+        .select('facility')
+        .where('kind', '=', 'gateway')
+        .where('revoked', 'is', null)
+        .execute();
+      return rows.map(row => row.facility);
+    },
+    async close() {
+      closed = true;
+      await stop();
+    },
+  };
+}

@@ -1,0 +1,5 @@
+// Taking in sensors: the broker, the registry of devices, and their routes.
+export type { StoredBatch } from './intake.ts';
+export { openRegistry, REGISTRY_CHANNEL, type RegisteredDevice, type Registry } from './registry.ts';
+export { type DeviceRoutesDependencies, deviceRoutes } from './routes.ts';
+export { type Ingest, type IngestDependencies, startIngest } from './start.ts';

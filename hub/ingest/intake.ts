@@ -1,0 +1,266 @@
+// The way of one message: who sent it, is it good, whom do its samples belong to, and when may it be acknowledged.
+import type { Logger } from 'pino';
+import { benchTopic, deviceTopic, GATEWAY, type Login, type PackFormat, type Refusal, storedTopic } from '../../devices/index.ts';
+import type { SampleStore } from '../store/index.ts';
+import { BatchWriter, type WriteItem } from './batch-writer.ts';
+import type { BenchMessage, RefusalView } from './contract.ts';
+import type { Directory, FacilityDirectory } from './directory.ts';
+import type { Ledger } from './ledger.ts';
+import { publicationOf } from './rights.ts';
+import { judgePack, stateFault } from './verdict.ts';
+
+/** What subscribers of `hub/1/stored/…` get: a JSON list of these. */
+export interface StoredBatch {
+  subject: string;
+  device: string;
+  profile: string;
+  samples: { time: number; values: Record<string, number> }[];
+}
+
+export interface IncomingMessage {
+  login: Login;
+  topic: string;
+  payload: Buffer;
+}
+/** `forward`: let subscribers have it. `taken`: it ends here. Either way it may be acknowledged. */
+export type Outcome = 'forward' | 'taken';
+
+/** What ingest sends out; `retain` keeps it for later subscribers. */
+export type Publish = (topic: string, payload: string, options?: { retain?: boolean }) => void;
+
+export interface IntakeOptions {
+  store: Pick<SampleStore, 'write'>;
+  directory: Directory;
+  ledger: Ledger;
+  publish: Publish;
+  /** Whether anybody watches this device on a bench. */
+  benchWatched(device: string): boolean;
+  /** There is room again after `full`. */
+  onRoom(): void;
+  log: Logger;
+  /** ms since 1970. */
+  now?: () => number;
+  batch?: { batchSamples?: number; gatherMilliseconds?: number; waitingLimit?: number; retryMilliseconds?: readonly [number, number] };
+}
+
+/** Reasons told to the device itself per message; the rest is on the bench. */
+const REASONS_TOLD = 5;
+const EXCERPT = 200;
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #writer: BatchWriter;
+  readonly #now: () => number;
+  #refused = 0;
+  #messages = 0;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#writer = new BatchWriter({
+      store: options.store,
+      log: options.log,
+      ...options.batch,
+      onRoom: options.onRoom,
+      onStored: items => this.#announce(items),
+    });
+  }
+
+  /** Whether senders should be held back. */
+  get full(): boolean {
+    return this.#writer.full;
+  }
+  stats() {
+    return { messages: this.#messages, refused: this.#refused, ...this.#writer.stats() };
+  }
+  close = (milliseconds: number) => this.#writer.close(milliseconds);
+
+  /** `done` is called when the message may be acknowledged: its samples are in the store, or it was refused and that is kept. */
+  take(message: IncomingMessage, done: (outcome: Outcome) => void): void {
+    const publication = publicationOf(message.login, message.topic);
+    if (publication.kind !== 'forward') this.#messages++;
+    switch (publication.kind) {
+      case 'forward':
+        done('forward');
+        break;
+      case 'refused':
+        this.#refuse(message, [publication.refusal], null);
+        done('taken');
+        break;
+      case 'state': {
+        const fault = stateFault(message.payload);
+        if (fault) this.#refuse(message, [fault], null, publication.device);
+        done(fault ? 'taken' : 'forward');
+        break;
+      }
+      case 'pack': {
+        const directory = this.#options.directory.of(publication.facility);
+        if (directory instanceof Promise) this.#later(directory, message, publication, done);
+        else this.#judge(directory, message, publication, done, false);
+      }
+    }
+  }
+
+  /** Keeps aside what the broker itself would not take (too large for a packet). */
+  refuseOutright(login: Login, topic: string, beginning: Buffer, refusal: Refusal): void {
+    this.#messages++;
+    this.#refuse({ login, topic, payload: beginning }, [refusal], null);
+  }
+
+  #later(
+    loading: Promise<FacilityDirectory>,
+    message: IncomingMessage,
+    pack: { device: string; format: PackFormat },
+    done: (outcome: Outcome) => void,
+    fresh = false,
+  ) {
+    loading.then(
+      directory => this.#judge(directory, message, pack, done, fresh),
+      error => {
+        // The registry cannot be read: neither stored nor refused, so not acknowledged. The sender sends it again.
+        this.#options.log.warn({ err: error }, 'a message waits: the registry of devices cannot be read');
+      },
+    );
+  }
+
+  #judge(
+    directory: FacilityDirectory,
+    message: IncomingMessage,
+    pack: { device: string; format: PackFormat },
+    done: (outcome: Outcome) => void,
+    fresh: boolean,
+  ) {
+    const at = this.#now();
+    const verdict = judgePack(directory, { ...pack, payload: message.payload }, at);
+    if (!fresh && verdict.refusals.some(refusal => refusal.reason === 'not-assigned')) {
+      const renewed = this.#options.directory.freshOf(directory.facility);
+      if (renewed instanceof Promise) {
+        this.#later(renewed, message, pack, done, true);
+        return;
+      }
+    }
+    if (!verdict.points.length) {
+      this.#refuse(message, verdict.refusals, directory, pack.device);
+      done('taken');
+      return;
+    }
+    const { device } = pack;
+    this.#writer.add({
+      points: verdict.points,
+      stored: () => {
+        const profile = directory.devices.get(device)?.profile;
+        this.#options.ledger.accepted(
+          directory.facility,
+          device,
+          profile,
+          verdict.points.map(point => point.time),
+        );
+        if (verdict.refusals.length) this.#refuse(message, verdict.refusals, directory, device, verdict.points.length);
+        else this.#tellBench(message, directory.facility, device, verdict.points.length, []);
+        done('taken');
+      },
+      rejected: error => {
+        this.#options.log.error({ err: error, facility: directory.facility, device }, 'the sample store can never take these samples');
+        this.#refuse(message, [notStorable], directory, device);
+        done('taken');
+      },
+    });
+  }
+
+  /** Counts, keeps aside, tells the device and the bench. `stored` samples of the same message may have been taken. */
+  #refuse(message: IncomingMessage, refusals: Refusal[], directory: FacilityDirectory | null, named?: string, stored = 0) {
+    const { login } = message;
+    const facility = directory?.facility ?? (login.kind === 'hub' ? null : login.facility);
+    if (!facility) return;
+    // What a gateway sends for a device that is not registered is the gateway's own fault.
+    const device = login.kind === 'device' ? login.device : named && directory?.devices.has(named) ? named : GATEWAY;
+    this.#refused += refusals.length;
+    const at = this.#now();
+    const distinct = distinctReasons(refusals);
+    const excerpt = excerptOf(message);
+    for (const { refusal, count } of distinct)
+      this.#options.ledger.refused({ ...refusal, facility, device, topic: message.topic.slice(0, EXCERPT), at, excerpt }, count);
+    if (device === GATEWAY) return;
+    for (const { refusal } of distinct.slice(0, REASONS_TOLD)) {
+      const view: RefusalView = {
+        ...{ device, excerpt, at: new Date(at).toISOString(), topic: message.topic.slice(0, EXCERPT) },
+        ...{ reason: refusal.reason, text: refusal.text },
+      };
+      this.#options.publish(deviceTopic(facility, device, 'refused'), JSON.stringify(view));
+    }
+    this.#tellBench(
+      message,
+      facility,
+      device,
+      stored,
+      distinct.map(({ refusal }) => refusal),
+    );
+  }
+
+  #tellBench(message: IncomingMessage, facility: string, device: string, samples: number, refusals: Refusal[]) {
+    if (!this.#options.benchWatched(device)) return;
+    const told: BenchMessage = {
+      device,
+      at: new Date(this.#now()).toISOString(),
+      topic: message.topic.slice(0, EXCERPT),
+      bytes: message.payload.byteLength,
+      verdict: refusals.length ? 'refused' : 'stored',
+      samples,
+      refusals: refusals.map(({ reason, text }) => ({ reason, text })),
+      excerpt: excerptOf(message),
+    };
+    this.#options.publish(benchTopic(facility, device), JSON.stringify(told));
+  }
+
+  /** Tells the hub's other roles what the store has now, per subject. */
+  #announce(items: WriteItem[]) {
+    const subjects = new Map<string, { facility: string; subject: string; batches: Map<string, StoredBatch> }>();
+    for (const { points } of items) {
+      for (const { facility, subject, device, profile, time, values } of points) {
+        const key = `${facility} ${subject}`;
+        let entry = subjects.get(key);
+        if (!entry) {
+          entry = { facility, subject, batches: new Map() };
+          subjects.set(key, entry);
+        }
+        let batch = entry.batches.get(device);
+        if (!batch) {
+          batch = { subject, device, profile, samples: [] };
+          entry.batches.set(device, batch);
+        }
+        batch.samples.push({ time, values });
+      }
+    }
+    for (const { facility, subject, batches } of subjects.values())
+      this.#options.publish(storedTopic(facility, subject), JSON.stringify([...batches.values()]));
+  }
+}
+
+/** One entry per reason and quantity, with how often. */
+function distinctReasons(refusals: Refusal[]): { refusal: Refusal; count: number }[] {
+  const distinct = new Map<string, { refusal: Refusal; count: number }>();
+  for (const refusal of refusals) {
+    const key = `${refusal.reason} ${refusal.quantity ?? ''}`;
+    const entry = distinct.get(key);
+    if (entry) entry.count++;
+    else if (distinct.size < 20) distinct.set(key, { refusal, count: 1 });
+  }
+  return [...distinct.values()];
+}
+
+/** The beginning of what was sent: text as it is, CBOR in hexadecimal. */
+function excerptOf({ topic, payload }: IncomingMessage): string {
+  if (topic.endsWith('/cbor')) return payload.subarray(0, EXCERPT / 2).toString('hex');
+  const text = payload.subarray(0, EXCERPT).toString('utf8');
+  return text.replace(CONTROL, '·').slice(0, EXCERPT);
+}
+/** Control characters must not reach a page, a log or PostgreSQL. */
+const CONTROL = /\p{Cc}/gu;
+
+const notStorable: Refusal = {
+  reason: 'out-of-range',
+  text: {
+    ja: 'この測定値は保存できませんでした。ハブの管理者に知らせてください。',
+    en: 'These samples could not be stored. Tell the administrator of the hub.',
+  },
+};

@@ -1,0 +1,80 @@
+// The ingest role: a broker in front, the sample store behind, and nothing acknowledged that is not stored.
+import type { Logger } from 'pino';
+import { loadProfiles } from '../../devices/index.ts';
+import type { Config } from '../config.ts';
+import type { Records } from '../records/records.ts';
+import type { Database, SampleStore } from '../store/index.ts';
+import { type Broker, openBroker } from './broker.ts';
+import { openDirectory } from './directory.ts';
+import { openDownlink } from './downlink.ts';
+import { Intake, type IntakeOptions } from './intake.ts';
+import { openLedger } from './ledger.ts';
+import { openOutsideBroker } from './outside-broker.ts';
+
+export interface IngestDependencies {
+  config: { mqtt: Config['mqtt'] };
+  database: Database;
+  samples: Pick<SampleStore, 'write'>;
+  records: Records;
+  /** Password of the hub's own roles at the broker. */
+  mqttInternal: string;
+  log: Logger;
+  /** For tests and measurements: sizes and pauses of the batches. */
+  batch?: IntakeOptions['batch'];
+}
+
+export interface Ingest {
+  /** TCP port of the broker; the outside broker's when there is one. */
+  port: number;
+  stats(): object;
+  /** Takes no more, writes what waits (at most 5 s), acknowledges it, and ends. */
+  close(): Promise<void>;
+}
+
+/** How long the last samples may take when the role ends, ms. */
+const LAST_WRITE = 5000;
+
+/** Starts the role. @throws Error when the port is taken or the database cannot be reached. */
+export async function startIngest({ config, database, samples, mqttInternal, log, batch }: IngestDependencies): Promise<Ingest> {
+  let broker: Broker | undefined;
+  const publish: IntakeOptions['publish'] = (topic, payload, options) => broker?.publish(topic, payload, options);
+  const tellGateways = openDownlink(publish);
+  const ledger = openLedger({ database, log });
+  const directory = await openDirectory({
+    database,
+    profiles: loadProfiles(),
+    changed: facility => {
+      broker?.cutRevoked(facility);
+      tellGateways(facility);
+    },
+    failed: error => log.warn({ err: error }, 'the registry of devices could not be read; what was known stays in force'),
+  });
+  const intake = new Intake({
+    ...{ store: samples, directory, ledger, publish, log, batch },
+    benchWatched: device => broker?.benchWatched(device) ?? false,
+    onRoom: () => broker?.onRoom(),
+  });
+  try {
+    broker = config.mqtt.embedded
+      ? await openBroker({ host: config.mqtt.host, port: config.mqtt.port, mqttInternal, directory, intake: () => intake, log })
+      : await openOutsideBroker({ url: config.mqtt.url, intake, log });
+    for (const facility of await directory.gatewayFacilities()) tellGateways(await directory.of(facility));
+  } catch (error) {
+    await Promise.allSettled([broker?.close(), directory.close(), ledger.close()]);
+    throw error;
+  }
+  const open = broker;
+  log.info({ port: open.port, embedded: config.mqtt.embedded }, 'ingest takes samples');
+  return {
+    port: open.port,
+    stats: () => ({ ...intake.stats(), ...open.stats() }),
+    async close() {
+      await open.stopReading();
+      await intake.close(LAST_WRITE);
+      await open.close();
+      await directory.close();
+      await ledger.close();
+      log.info('ingest has ended');
+    },
+  };
+}
