@@ -69,7 +69,7 @@ export class Behaviour {
     if (time >= this.#until) this.#next(time, hour, night, now);
     const { signs, wanders } = this.#person;
     const openings =
-      (wanders * (night ? 0.3 : 1) * (this.inBedAsleep ? 0 : 1) * TICK) / HOUR + 0.07 * level * signs.door * (this.inBed ? 0.25 : 1);
+      (wanders * (night ? 0.3 : 1) * (this.inBedAsleep ? 0 : 1) * TICK) / HOUR + 0.12 * level * signs.door * (this.inBed ? 0.25 : 1);
     if (this.activity !== 'out' && random.chance(openings)) {
       this.#openDoor(time, random.range(5, 40) * SECOND);
       if (random.chance(0.5)) this.#corridor(time);

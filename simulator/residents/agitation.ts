@@ -82,14 +82,14 @@ export class Agitation {
     const prodrome = Math.round(random.range(5, 60) * MINUTE);
     const onset = start + prodrome;
     // One in eight comes nearly unannounced.
-    const intensity = random.chance(0.12) ? random.range(0.1, 0.25) : 0.35 + 0.75 * random.uniform() ** 0.8;
+    const intensity = random.chance(0.12) ? random.range(0.1, 0.25) : 0.4 + 0.75 * random.uniform() ** 0.8;
     return {
       onset,
       end: subsides ? onset : onset + Math.round(random.range(12, 60) * MINUTE),
       prodrome,
       intensity: subsides ? 0.75 * intensity : intensity,
       subsides,
-      shape: random.range(0.4, 1.6),
+      shape: random.range(0.3, 1.2),
     };
   }
 }

@@ -36,7 +36,7 @@ export interface Person {
 }
 
 export function drawPerson(random: Random): Person {
-  const sign = () => Math.min(1.4, Math.max(0.2, random.normal(0.85, 0.28)));
+  const sign = () => Math.min(1.4, Math.max(0.2, random.normal(1, 0.28)));
   const wanders = random.chance(0.3);
   return {
     restingHeartRate: random.normal(62, 6),

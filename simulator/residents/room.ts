@@ -82,8 +82,8 @@ export class Room {
       if (behaviour.activity === 'toilet') sound += 7;
       if (behaviour.activity === 'asleep' && random.chance(0.15)) sound += random.range(2, 9);
       if (this.#television) sound += 11 + random.normal(0, 2);
-      const speaks = Math.min(1, 0.35 + 0.5 * level);
-      if (random.chance(speaks)) sound += 11 * level * this.#person.signs.sound * random.range(0.5, 1.4);
+      const speaks = Math.min(1, 0.5 * Number(level > 0.05) + 0.5 * level);
+      if (random.chance(speaks)) sound += 14 * level * this.#person.signs.sound * random.range(0.5, 1.4);
     }
     if (now.visitor) sound += 9 + random.normal(0, 3);
     if (now.neighbour) sound += 8 + random.normal(0, 3);
