@@ -195,7 +195,8 @@ export class Room {
   }
 
   async say(here: Here, text: string) {
-    const message = await sendChat(this.#deps.records.as(here.actor), {
+    // Who was let in may speak; a patient has no right of their own to write into the record, so the room writes it down.
+    const message = await sendChat(this.#deps.records.as(service('consult')), {
       encounter: this.id,
       patient: this.patient,
       sender: here.actor,

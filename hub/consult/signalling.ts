@@ -33,10 +33,10 @@ export function attachSignalling({ namespace, limits, log, open }: SignallingDep
 
   const handlers: Handlers = {
     async join({ socket, actor }, { encounter, client }) {
-      const former = rooms.get(socket);
-      if (former && former.id !== encounter && !former.closed) await former.leave(socket).catch(() => undefined);
       const room = await open(encounter);
       const answer = await room.join(socket, actor, client ?? null);
+      const former = rooms.get(socket);
+      if (former && former !== room && !former.closed) await former.leave(socket).catch(() => undefined);
       rooms.set(socket, room);
       // The connection may have been lost while it was let in.
       if (socket.disconnected) room.lost(socket);
@@ -99,8 +99,8 @@ export function attachSignalling({ namespace, limits, log, open }: SignallingDep
   };
 
   async function answer(caller: Caller, bucket: TokenBucket, name: string, payload: unknown): Promise<object> {
+    if (!bucket.take(isSignal(name) ? (COST[name] ?? 1) : 1)) throw tooMany();
     if (!isSignal(name)) throw unknownMessage();
-    if (!bucket.take(COST[name] ?? 1)) throw tooMany();
     const parsed = Signal[name].safeParse(payload);
     if (!parsed.success) throw badMessage(parsed.error.issues.map(issue => ({ path: issue.path.join('.'), message: issue.message })));
     // The schema of this name made the message of this name's handler.

@@ -1,0 +1,212 @@
+// A person's side of a consultation: joins, stays through cuts and restarts, and tells the page what it should show.
+import { Events } from './events.ts';
+import type { ChatMessage, EncounterView, JoinAnswer, ProducerView } from './hub.ts';
+import type { LocalMedia } from './local-media.ts';
+import { MediaSession } from './media-session.ts';
+import { type Quality, QualityMeter } from './quality.ts';
+import { JOIN_AGAIN } from './reconnect-policy.ts';
+import type { RemoteTrack } from './remote-media.ts';
+import { isFinal, type SignalError, Signalling } from './signalling.ts';
+
+/**
+ * connecting: not yet known where we are. waiting: in the waiting room. in-room. reconnecting: was in one of both, and is coming back by
+ * itself. ended, left, replaced (joined elsewhere), refused: over.
+ */
+export type Phase = 'connecting' | 'waiting' | 'in-room' | 'reconnecting' | 'ended' | 'left' | 'replaced' | 'refused';
+const OVER: readonly Phase[] = ['ended', 'left', 'replaced', 'refused'];
+
+export interface ConsultClientEvents {
+  phase: Phase;
+  encounter: EncounterView;
+  chat: ChatMessage[];
+  tracks: RemoteTrack[];
+  quality: Quality;
+  refused: SignalError;
+}
+
+const MEASURE_EVERY = 2000;
+
+export class ConsultClient extends Events<ConsultClientEvents> {
+  readonly #encounter: string;
+  readonly #local: LocalMedia;
+  readonly #signalling: Signalling;
+  /** Names this page to the hub: after a cut it finds its transports again, another page of the same person does not. */
+  readonly #client = crypto.randomUUID();
+  #phase: Phase = 'connecting';
+  #session: MediaSession | undefined;
+  #chat: ChatMessage[] = [];
+  #joining: Promise<void> | undefined;
+  #again = false;
+  #attempt = 0;
+  #meter = new QualityMeter();
+  #measuring: ReturnType<typeof setInterval> | undefined;
+
+  /** `url` is the hub's origin, the page's own if missing. */
+  constructor(options: { encounter: string; local: LocalMedia; url?: string }) {
+    super();
+    this.#encounter = options.encounter;
+    this.#local = options.local;
+    this.#signalling = new Signalling(options.url);
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  start(): void {
+    const { on } = this.#bound();
+    on('admitted', () => this.#join());
+    on('mediaLost', () => {
+      this.#dropSession();
+      this.#join();
+    });
+    on('encounter', view => this.tell('encounter', view));
+    on('producer', (view: ProducerView) => void this.#session?.producer(view));
+    on('producerClosed', ({ producer }) => this.#session?.producerClosed(producer));
+    on('chat', message => this.#takeChat([...this.#chat, message]));
+    on('ended', () => this.#finish('ended'));
+    on('replaced', () => this.#finish('replaced'));
+    addEventListener('online', this.#onOnline);
+    this.#measuring = setInterval(() => void this.#measure(), MEASURE_EVERY);
+    this.#signalling.open({
+      connect: () => this.#join(),
+      disconnect: () => this.#interrupted(),
+      refused: () => this.#interrupted(),
+    });
+  }
+
+  admit(reference: string): Promise<object> {
+    return this.#signalling.request('admit', { reference });
+  }
+  say(text: string): Promise<object> {
+    return this.#signalling.request('chat', { text });
+  }
+  /** Ends the consultation for all; `ended` follows. @throws SignalError */
+  end(): Promise<object> {
+    return this.#signalling.request('end', {});
+  }
+  async leave(): Promise<void> {
+    await this.#signalling.request('leave', {}).catch(() => undefined);
+    this.#finish('left');
+  }
+  /** The page goes away without leaving the consultation. */
+  close(): void {
+    this.#finish(this.#phase);
+  }
+  /** For tests: cuts the socket's connection, as a lost network does. */
+  cut(): void {
+    this.#signalling.cut();
+  }
+
+  readonly #onOnline = () => this.#session?.heal();
+  #bound() {
+    return { on: this.#signalling.on.bind(this.#signalling) as Signalling['on'] };
+  }
+
+  /** One join at a time; one that is asked for meanwhile follows. */
+  #join(): void {
+    if (OVER.includes(this.#phase)) return;
+    if (this.#joining) {
+      this.#again = true;
+      return;
+    }
+    this.#joining = this.#joinNow().finally(() => {
+      this.#joining = undefined;
+      if (!this.#again) return;
+      this.#again = false;
+      this.#join();
+    });
+  }
+
+  async #joinNow(): Promise<void> {
+    try {
+      const answer = await this.#signalling.request('join', { encounter: this.#encounter, client: this.#client });
+      if (OVER.includes(this.#phase)) return;
+      this.tell('encounter', answer.encounter);
+      if (answer.state === 'waiting') {
+        this.#dropSession();
+        this.#setPhase('waiting');
+      } else {
+        this.#takeChat(answer.chat);
+        await this.#enter(answer);
+        this.#setPhase('in-room');
+      }
+      this.#attempt = 0;
+    } catch (error) {
+      if (isFinal(error)) {
+        if (error.code === 'encounter-ended') return this.#finish('ended');
+        this.#finish('refused');
+        return this.tell('refused', error);
+      }
+      this.#dropSession();
+      this.#interrupted();
+      // Without a socket, its next connection joins.
+      if (this.#signalling.connected) setTimeout(() => this.#join(), JOIN_AGAIN.delay(this.#attempt++));
+    }
+  }
+
+  async #enter(answer: JoinAnswer): Promise<void> {
+    if (this.#session && !this.#session.closed && answer.mediaKept) return this.#session.reconcile(answer.producers);
+    this.#dropSession();
+    this.#meter = new QualityMeter();
+    await MediaSession.open(this.#signalling, this.#local, answer, session => {
+      this.#session = session;
+      session.on('tracks', tracks => this.tell('tracks', tracks));
+      session.on('lost', () => {
+        if (this.#session !== session) return;
+        this.#dropSession();
+        this.#interrupted();
+        this.#join();
+      });
+    });
+    if (OVER.includes(this.#phase)) this.#dropSession();
+  }
+
+  #dropSession(): void {
+    if (!this.#session) return;
+    this.#session.close();
+    this.#session = undefined;
+    this.tell('tracks', []);
+  }
+
+  /** The picture goes on while only the socket is away; the page says that it is coming back. */
+  #interrupted(): void {
+    if (this.#phase === 'waiting' || this.#phase === 'in-room') this.#setPhase('reconnecting');
+  }
+
+  #takeChat(messages: ChatMessage[]): void {
+    const seen = new Map(messages.map(message => [message.id, message]));
+    this.#chat = [...seen.values()];
+    this.tell('chat', this.#chat);
+  }
+
+  async #measure(): Promise<void> {
+    const session = this.#session;
+    if (!session) return;
+    try {
+      const reports = await Promise.all(session.transports.filter(each => !each.closed).map(each => each.getStats()));
+      const quality = this.#meter.measure(
+        reports.map(report => report.values()),
+        performance.now(),
+      );
+      const connected = session.transports.every(each => ['connected', 'new'].includes(each.connectionState));
+      this.tell('quality', connected ? quality : { ...quality, grade: 'lost' });
+    } catch {
+      // A transport was closed while it was asked.
+    }
+  }
+
+  #setPhase(phase: Phase): void {
+    if (phase === this.#phase) return;
+    this.#phase = phase;
+    this.tell('phase', phase);
+  }
+
+  #finish(phase: Phase): void {
+    clearInterval(this.#measuring);
+    removeEventListener('online', this.#onOnline);
+    this.#dropSession();
+    this.#signalling.close();
+    this.#setPhase(phase);
+  }
+}

@@ -1,0 +1,202 @@
+// The media of one stay in the room: sends what the person has switched on, receives what the others send.
+import { Device, type types } from 'mediasoup-client';
+import { Events } from './events.ts';
+import type { JoinAnswer, ProducerView } from './hub.ts';
+import type { Device as LocalDevice, LocalMedia } from './local-media.ts';
+import { RemoteMedia, type RemoteTrack } from './remote-media.ts';
+import { SignalError, type Signalling } from './signalling.ts';
+import { type HealedTransport, openTransport } from './transport.ts';
+
+/** Camera in three sizes; the SFU sends each viewer the largest that their line takes. bit/s */
+const CAMERA_ENCODINGS = [
+  { scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+  { scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+  { scaleResolutionDownBy: 1, maxBitrate: 1_500_000 },
+];
+const START_KBPS = 600;
+
+export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefined }> {
+  readonly #signalling: Signalling;
+  readonly #local: LocalMedia;
+  readonly #device: Device;
+  readonly #remote = new RemoteMedia();
+  readonly #consumers = new Map<string, types.Consumer>();
+  readonly #producers = new Map<LocalDevice, types.Producer>();
+  /** Producers that are being taken in, so that no one is taken twice. */
+  readonly #wanted = new Map<string, ProducerView>();
+  #send: HealedTransport | undefined;
+  #receive: HealedTransport | undefined;
+  #sending: Promise<unknown> = Promise.resolve();
+  #stopListening: () => void = () => undefined;
+  #closed = false;
+
+  private constructor(signalling: Signalling, local: LocalMedia, device: Device) {
+    super();
+    this.#signalling = signalling;
+    this.#local = local;
+    this.#device = device;
+  }
+
+  /** Sets up both directions and begins to send and receive. @throws SignalError, or mediasoup-client's UnsupportedError */
+  static async open(
+    signalling: Signalling,
+    local: LocalMedia,
+    joined: JoinAnswer,
+    listener: (session: MediaSession) => void,
+  ): Promise<MediaSession> {
+    const device = await Device.factory();
+    await device.load({ routerRtpCapabilities: joined.routerRtpCapabilities as types.RtpCapabilities });
+    const session = new MediaSession(signalling, local, device);
+    listener(session);
+    try {
+      await session.#open(joined.producers);
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+    return session;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+  get transports(): types.Transport[] {
+    return [this.#send?.transport, this.#receive?.transport].filter(transport => transport !== undefined);
+  }
+
+  /** After a cut: heals the transports and takes in what came and went meanwhile. */
+  async reconcile(producers: ProducerView[]): Promise<void> {
+    const now = new Set(producers.map(view => view.producer));
+    for (const producer of [...this.#wanted.keys()]) if (!now.has(producer)) this.producerClosed(producer);
+    await Promise.all(producers.map(view => this.producer(view)));
+    for (const device of ['camera', 'microphone'] as const) this.#offer(device);
+    this.#send?.heal();
+    this.#receive?.heal();
+  }
+
+  heal(): void {
+    this.#send?.heal();
+    this.#receive?.heal();
+  }
+
+  /** Somebody sends something new, or paused or resumed what they send. */
+  async producer(view: ProducerView): Promise<void> {
+    if (this.#wanted.has(view.producer)) {
+      this.#wanted.set(view.producer, view);
+      if (this.#remote.pause(view)) this.#tellTracks();
+      return;
+    }
+    this.#wanted.set(view.producer, view);
+    const receive = this.#receive?.transport;
+    if (!receive) return;
+    try {
+      const answer = await this.#signalling.request('consume', {
+        transport: receive.id,
+        producer: view.producer,
+        rtpCapabilities: this.#device.recvRtpCapabilities,
+      });
+      const consumer = await receive.consume({
+        id: answer.consumer,
+        producerId: answer.producer,
+        kind: answer.kind,
+        rtpParameters: answer.rtpParameters as types.RtpParameters,
+        // Sound and picture of one person in one stream keep in step; a screen has no lips.
+        streamId: `${view.reference} ${view.source === 'microphone' ? 'camera' : view.source}`,
+      });
+      const latest = this.#wanted.get(view.producer);
+      if (this.#closed || !latest) return consumer.close();
+      this.#consumers.set(view.producer, consumer);
+      // Before anybody plays it: the key frame that resuming brings is then the first that is shown.
+      await this.#signalling.request('resumeConsumer', { consumer: consumer.id });
+      this.#remote.set(latest, consumer.track);
+      this.#tellTracks();
+    } catch (error) {
+      this.#wanted.delete(view.producer);
+      this.#consumers.get(view.producer)?.close();
+      this.#consumers.delete(view.producer);
+      if (error instanceof SignalError && error.code === 'not-yours') this.tell('lost', undefined);
+      // Else gone in the meantime, or the connection was cut: the next join brings the list again.
+      console.debug('a producer could not be received', error);
+    }
+  }
+
+  producerClosed(producer: string): void {
+    this.#wanted.delete(producer);
+    this.#consumers.get(producer)?.close();
+    this.#consumers.delete(producer);
+    if (this.#remote.remove(producer)) this.#tellTracks();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopListening();
+    this.#send?.close();
+    this.#receive?.close();
+    this.#remote.clear();
+  }
+
+  async #open(producers: ProducerView[]): Promise<void> {
+    const lost = () => {
+      if (!this.#closed) this.tell('lost', undefined);
+    };
+    this.#receive = await openTransport(this.#signalling, this.#device, 'receive', lost);
+    this.#send = await openTransport(this.#signalling, this.#device, 'send', lost);
+    if (this.#closed) return;
+    this.#stopListening = this.#local.on('change', device => this.#offer(device));
+    for (const device of ['microphone', 'camera'] as const) this.#offer(device);
+    // What was announced since the join is in `wanted` already.
+    const early = [...this.#wanted.values()];
+    this.#wanted.clear();
+    await Promise.all([...producers, ...early].map(view => this.producer(view)));
+  }
+
+  /** Brings what is sent of a device in line with its state. One change at a time: mediasoup-client's producers are not for two hands. */
+  #offer(device: LocalDevice): void {
+    this.#sending = this.#sending
+      .then(() => (this.#closed ? undefined : this.#bring(device)))
+      .catch(error => console.debug('a device could not be sent', error));
+  }
+
+  async #bring(device: LocalDevice): Promise<void> {
+    const { track, on } = this.#local.state(device);
+    const producer = this.#producers.get(device);
+    if (producer && (producer.closed || !track)) {
+      this.#producers.delete(device);
+      producer.close();
+      await this.#signalling.request('closeProducer', { producer: producer.id }).catch(() => undefined);
+    }
+    if (!track) return;
+    if (!producer || producer.closed) return this.#produce(device, track, on);
+    if (producer.track !== track) await producer.replaceTrack({ track });
+    if (producer.paused === on) {
+      if (on) producer.resume();
+      else producer.pause();
+      await this.#signalling.request('pauseProducer', { producer: producer.id, paused: !on });
+    }
+  }
+
+  async #produce(device: LocalDevice, track: MediaStreamTrack, on: boolean): Promise<void> {
+    const kind = device === 'camera' ? 'video' : 'audio';
+    const send = this.#send?.transport;
+    if (!send || !this.#device.canProduce(kind)) return;
+    const producer = await send.produce({
+      track,
+      stopTracks: false,
+      disableTrackOnPause: false,
+      ...(kind === 'video'
+        ? { encodings: CAMERA_ENCODINGS, codecOptions: { videoGoogleStartBitrate: START_KBPS } }
+        : { codecOptions: { opusFec: true, opusDtx: true } }),
+      appData: { source: device },
+    });
+    this.#producers.set(device, producer);
+    if (!on) {
+      producer.pause();
+      await this.#signalling.request('pauseProducer', { producer: producer.id, paused: true });
+    }
+  }
+
+  #tellTracks(): void {
+    this.tell('tracks', this.#remote.list());
+  }
+}
