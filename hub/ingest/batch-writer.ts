@@ -16,7 +16,10 @@ export interface BatchWriterOptions {
   log: Logger;
   /** Largest batch, in samples. Default 5,000: InfluxDB takes no more per second from larger ones. */
   batchSamples?: number;
-  /** How long a first sample waits for company, ms. Default 20: the price in latency of an acknowledgement that means stored. */
+  /**
+   * How long a first sample waits for company after a batch that had some, ms. Default 20. After a batch of a single message it does not
+   * wait: that sender may be one that sends its next message only after the acknowledgement of the last.
+   */
   gatherMilliseconds?: number;
   /** From so many waiting samples on `full` holds, until half of it is written. Default 100,000, about 50 MB. */
   waitingLimit?: number;
@@ -32,6 +35,8 @@ export class BatchWriter {
   readonly #options: Required<Omit<BatchWriterOptions, 'onStored' | 'onRoom'>> & BatchWriterOptions;
   #queue: WriteItem[] = [];
   #waiting = 0;
+  /** Messages of the last batch. */
+  #lastBatch = 0;
   #full = false;
   #away = false;
   #writing = false;
@@ -63,14 +68,16 @@ export class BatchWriter {
     if (this.#waiting >= this.#options.waitingLimit) this.#full = true;
     if (this.#writing) return;
     if (this.#waiting >= this.#options.batchSamples) this.#start();
-    else this.#timer ??= setTimeout(() => this.#start(), this.#options.gatherMilliseconds);
+    else this.#timer ??= setTimeout(() => this.#start(), this.#lastBatch > 1 ? this.#options.gatherMilliseconds : 1);
   }
 
   /** Writes what waits, at most for `milliseconds`; what is then not stored stays unacknowledged and its sender sends it again. */
   async close(milliseconds: number): Promise<void> {
     const late = setTimeout(() => this.#closing.abort(), milliseconds);
+    const ended = new Promise<void>(resolve => this.#closing.signal.addEventListener('abort', () => resolve(), { once: true }));
     if (this.#queue.length && !this.#writing) this.#start();
-    if (this.#writing) await new Promise<void>(resolve => this.#idle.push(resolve));
+    // A write that hangs must not keep the role from ending.
+    if (this.#writing) await Promise.race([ended, new Promise<void>(resolve => this.#idle.push(resolve))]);
     clearTimeout(late);
     clearTimeout(this.#timer);
     this.#closing.abort();
@@ -91,6 +98,7 @@ export class BatchWriter {
       let samples = 0;
       let count = 0;
       while (count < this.#queue.length && samples < this.#options.batchSamples) samples += this.#queue[count++]!.points.length;
+      this.#lastBatch = count;
       await this.#write(this.#queue.splice(0, count));
     }
   }
@@ -114,6 +122,8 @@ export class BatchWriter {
         pause = Math.min(pause * 2, longest);
         continue;
       }
+      // Ended while the store was writing: the sender was not answered and sends it again.
+      if (this.#closing.signal.aborted) return;
       if (this.#away) this.#options.log.info({ waiting: this.#waiting }, 'the sample store is back');
       this.#away = false;
       this.#written += points.length;

@@ -21,21 +21,21 @@ export interface IngestDependencies {
   log: Logger;
   /** For tests and measurements: sizes and pauses of the batches. */
   batch?: IntakeOptions['batch'];
+  /** How long the last samples may take when the role ends, ms. Default 5,000. */
+  lastWriteMilliseconds?: number;
 }
 
 export interface Ingest {
   /** TCP port of the broker; the outside broker's when there is one. */
   port: number;
   stats(): object;
-  /** Takes no more, writes what waits (at most 5 s), acknowledges it, and ends. */
+  /** Takes no more, writes and acknowledges what waits, and ends. What could not be written was not acknowledged and comes again. */
   close(): Promise<void>;
 }
 
-/** How long the last samples may take when the role ends, ms. */
-const LAST_WRITE = 5000;
-
 /** Starts the role. @throws Error when the port is taken or the database cannot be reached. */
-export async function startIngest({ config, database, samples, mqttInternal, log, batch }: IngestDependencies): Promise<Ingest> {
+export async function startIngest(dependencies: IngestDependencies): Promise<Ingest> {
+  const { config, database, samples, mqttInternal, log, batch, lastWriteMilliseconds = 5000 } = dependencies;
   let broker: Broker | undefined;
   const publish: IntakeOptions['publish'] = (topic, payload, options) => broker?.publish(topic, payload, options);
   const tellGateways = openDownlink(publish);
@@ -70,7 +70,7 @@ export async function startIngest({ config, database, samples, mqttInternal, log
     stats: () => ({ ...intake.stats(), ...open.stats() }),
     async close() {
       await open.stopReading();
-      await intake.close(LAST_WRITE);
+      await intake.close(lastWriteMilliseconds);
       await open.close();
       await directory.close();
       await ledger.close();

@@ -55,12 +55,16 @@ export interface Stand {
   close(): Promise<void>;
 }
 
-export async function openStand(batch?: IngestDependencies['batch']): Promise<Stand> {
+export async function openStand({
+  batch,
+  lastWriteMilliseconds,
+}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds'> = {}): Promise<Stand> {
   const database = await freshDatabase();
   const samples = await sampleStore();
   const store = gated(samples);
   const mqtt = { host: '127.0.0.1', port: 0, url: 'mqtt://127.0.0.1', embedded: true };
-  const start = () => startIngest({ config: { mqtt }, database, samples: store, records: noRecords, mqttInternal, log, batch });
+  const start = () =>
+    startIngest({ config: { mqtt }, database, samples: store, records: noRecords, mqttInternal, log, batch, lastWriteMilliseconds });
   let ingest = await start();
   mqtt.port = ingest.port;
   const clients: MqttClient[] = [];
