@@ -14,4 +14,3 @@ export { type Identity, type IdentityOptions, openIdentity } from './identity.ts
 export { openLinks } from './links.ts';
 export { openPeople } from './people.ts';
 export { peopleRoutes, sessionRoutes, signedIn } from './routes.ts';
-export { readSecrets, type Secrets } from './secrets.ts';

@@ -1,9 +1,7 @@
 // HTTP of identity: `/api/session` (signing in and out) and `/api/people` (accounts, for administrators and managers).
 import { Hono, type MiddlewareHandler } from 'hono';
 import type { z } from 'zod';
-import { notAllowed, notFound } from '../http/problem.ts';
-import { peerOf, readBody } from '../http/request.ts';
-import type { HubEnv } from '../http/server-types.ts';
+import { type HubEnv, notAllowed, notFound, peerOf, readBody } from '../http/index.ts';
 import { hasRole, type Person, requireRole } from './actor.ts';
 import {
   FirstAdministrator,

@@ -1,7 +1,7 @@
 // The frame of every role process: configuration, log, stores, ending in order. The supervisor starts it with the role's name.
 import pino, { type Logger } from 'pino';
 import { type Config, type HubRole, readConfig } from '../config.ts';
-import { readSecrets, type Secrets } from '../identity/secrets.ts';
+import { readSecrets, type Secrets } from '../secrets.ts';
 import { type Database, openDatabase, openSamples, type SampleStore } from '../store/index.ts';
 import { announce } from './presence.ts';
 

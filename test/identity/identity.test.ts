@@ -2,7 +2,7 @@
 import { Hono } from 'hono';
 import pino from 'pino';
 import { afterAll, beforeEach, expect, test } from 'vitest';
-import { makeApp } from '../../hub/http/index.ts';
+import { type HubEnv, makeApp } from '../../hub/http/index.ts';
 import { openIdentity, peopleRoutes, type RoleAt, sessionRoutes, signedIn } from '../../hub/identity/index.ts';
 import { freshDatabase, unique } from '../harness/index.ts';
 
@@ -27,7 +27,7 @@ const app = makeApp({
   open: { '/api/session': sessionRoutes(identity) },
   guarded: [
     ['/api/people', peopleRoutes(identity)],
-    ['/api/echo', new Hono().get('/', context => context.json({ reached: true }))],
+    ['/api/echo', new Hono<HubEnv>().get('/', context => context.json({ reached: true }))],
   ],
   webDirectory: 'web/dist',
   https: false,
@@ -37,7 +37,7 @@ beforeEach(() => {
   audited.length = 0;
 });
 
-const send = (path: string, options: { method?: string; body?: unknown; cookie?: string; headers?: Record<string, string> } = {}) =>
+const send = async (path: string, options: { method?: string; body?: unknown; cookie?: string; headers?: Record<string, string> } = {}) =>
   app.request(`http://hub.test${path}`, {
     method: options.method ?? (options.body === undefined ? 'GET' : 'POST'),
     headers: { 'content-type': 'application/json', host: 'hub.test', ...(options.cookie ? { cookie: options.cookie } : {}), ...options.headers },
