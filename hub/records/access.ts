@@ -1,7 +1,7 @@
 // The one place that decides: consent's table (consent.ts) joined with relations and denials in SQL, for one patient or for a whole search.
 import { type RawBuilder, sql } from 'kysely';
 import type { Actor } from '../identity/actor.ts';
-import { deniableAs, type Ground, groundsOf, maySeeSetup } from './consent.ts';
+import { deniableAs, type Ground, groundsOf, setupSeen } from './consent.ts';
 import type { Action, Category } from './records.ts';
 import type { Connection } from './tables.ts';
 
@@ -49,7 +49,14 @@ export function resourcePredicate(actor: Actor, action: Action, type: string, no
     category: sql`r0.category`,
     withheld: sql`r0.withheld`,
   });
-  const setup = maySeeSetup(actor, type) ? sql`r0.category = 'setup'` : sql`false`;
+  const seen = setupSeen(actor, type);
+  const setup =
+    seen === 'none'
+      ? sql`false`
+      : seen === 'all'
+        ? sql`r0.category = 'setup'`
+        : sql`(r0.category = 'setup' and exists (select 1 from search_reference o
+            where o.row = r0.row and o.param = 'organization' and o.target = any(${seen.organizations}::text[])))`;
   return sql<boolean>`(${setup} or (r0.category <> 'setup' and r0.patients <> '{}' ${amongMine(groundsOf(actor, action))}
     and not exists (select 1 from unnest(r0.patients) p(id) where not ${person})))`;
 }

@@ -39,7 +39,8 @@ const CONSULTED: Rule = {
 const CONSULTED_CARER: Rule = { consultation: ['read', 'search', 'join'], demographics: ['read', 'search'] };
 const SELF: Rule = {
   ...all(READING),
-  consultation: [...READING, 'join'],
+  // Of PATIENT_WRITES only: answers to a form, a line in the chat.
+  consultation: [...READING, 'create', 'join'],
   sharing: [...READING, ...WRITING],
 };
 
@@ -89,15 +90,23 @@ export function deniableAs(actor: Actor): string[] {
   return [...new Set([...(actor.reference ? [actor.reference] : []), ...organizations])];
 }
 
-/** Whether the actor may read resources that speak of no patient (Organization, Location, Practitioner, PractitionerRole, Device, Questionnaire). */
-export function maySeeSetup(actor: Actor, type: string): boolean {
-  if (actor.kind === 'service') return true;
-  const roles = new Set(actor.roles.map(({ role }) => role));
-  if (['doctor', 'specialist', 'caregiver', 'manager', 'administrator'].some(role => roles.has(role as PersonRole))) return true;
-  if (roles.has('maker')) return ['Organization', 'Device'].includes(type);
+/** What of the set-up (resources that speak of no patient) an actor may read: a type at all, or only what belongs to some organizations. */
+export function setupSeen(actor: Actor, type: string): 'all' | 'none' | { organizations: string[] } {
+  if (actor.kind === 'service') return 'all';
+  const roles = new Set<string>(actor.roles.map(({ role }) => role));
+  if (['doctor', 'specialist', 'caregiver', 'manager', 'administrator'].some(role => roles.has(role))) return 'all';
+  if (roles.has('maker')) {
+    if (type === 'Organization') return 'all';
+    const organizations = actor.roles.filter(({ role }) => role === 'maker').map(({ organization }) => `Organization/${organization}`);
+    return type === 'Device' || type === 'Location' ? { organizations } : 'none';
+  }
   // A patient can always see who the doctor is and where the doctor works.
-  return actor.reference !== null && ['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Questionnaire'].includes(type);
+  const open = ['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Questionnaire'].includes(type);
+  return actor.reference !== null && open ? 'all' : 'none';
 }
+
+/** What a patient may put into the own record; the rest is for those who treat. */
+export const PATIENT_WRITES: ReadonlySet<string> = new Set(['Consent', 'Communication', 'QuestionnaireResponse']);
 
 /** Whether the actor may write such a resource; `organizations` are those it says it belongs to. */
 export function mayWriteSetup(actor: Actor, type: string, organizations: string[], action: Action): boolean {
@@ -105,7 +114,7 @@ export function mayWriteSetup(actor: Actor, type: string, organizations: string[
   const holds = (role: PersonRole, at?: string) => actor.roles.some(held => held.role === role && (!at || held.organization === at));
   if (holds('administrator')) return true;
   const own = (role: PersonRole) => organizations.length > 0 && organizations.every(organization => holds(role, organization));
-  if (type === 'Device') return own('manager') || own('maker');
+  if (type === 'Device' || type === 'Location') return own('manager') || own('maker');
   if (type === 'Organization') return action === 'update' && own('manager');
   if (type === 'Practitioner') return action === 'create' ? holds('manager') : own('manager');
   return own('manager');

@@ -105,7 +105,7 @@ export class RouterRepository extends FhirRepository {
       resource,
       search: { mode: 'match' },
     }));
-    if (request.include) await getExtraEntries(this, request as SearchRequest, page, entry);
+    if (request.include) await getExtraEntries(this, request as SearchRequest, page, entry, { fullUrl: (type, id) => `${type}/${id}` });
     const bundle: Bundle = { resourceType: 'Bundle', type: 'searchset', entry };
     if (total !== undefined) bundle.total = total;
     if (resources.length > page.length && asked > 0) bundle.link = [{ relation: 'next', url: `_offset=${(request.offset ?? 0) + asked}` }];

@@ -7,7 +7,7 @@ import { notAllowed, notFound, Problem } from '../http/problem.ts';
 import type { Actor } from '../identity/actor.ts';
 import { allowedPatients, resourcePredicate } from './access.ts';
 import { type AuditEntry, wordsFor, writeAudit } from './audit.ts';
-import { groundsOf, maySeeSetup, mayWriteSetup } from './consent.ts';
+import { groundsOf, mayWriteSetup, PATIENT_WRITES, setupSeen } from './consent.ts';
 import type { Definitions } from './definitions.ts';
 import type { Action } from './records.ts';
 import { relationsOf } from './relations.ts';
@@ -170,7 +170,7 @@ export class GuardedRepository {
     const type = request.resourceType;
     const visible = resourcePredicate(this.actor, 'search', type, this.context.now());
     const found = await runSearch(this.#connection, this.context.definitions, request, visible, defaultCount);
-    const entitled = maySeeSetup(this.actor, type) || groundsOf(this.actor, 'search').length > 0;
+    const entitled = setupSeen(this.actor, type) !== 'none' || groundsOf(this.actor, 'search').length > 0;
     await writeAudit(this.#connection, [
       { actor: this.actor, action: 'search', what: wordsFor(type, 'search'), resource: type, patients: found.patients, allowed: entitled },
     ]);
@@ -190,6 +190,7 @@ export class GuardedRepository {
   }
 
   async #mayCreate(next: Version): Promise<boolean> {
+    if (this.#isPatient() && !PATIENT_WRITES.has(next.resource.resourceType)) return false;
     if (next.resource.resourceType !== 'Patient' || this.actor.kind === 'service') return this.#mayHold('create', next);
     // A new patient has no relations yet: the organization that takes the patient on is the one that may write the first lines.
     const parties = relationsOf(next.resource, next.at).map(relation => relation.party);
@@ -278,6 +279,10 @@ export class GuardedRepository {
 
   #entry(action: Action, type: string, id: string, patients: string[], allowed: boolean): AuditEntry {
     return { actor: this.actor, action, what: wordsFor(type, action), resource: `${type}/${id}`, patients, allowed };
+  }
+
+  #isPatient(): boolean {
+    return this.actor.kind === 'person' && this.actor.reference?.startsWith('Patient/') === true;
   }
 
   #writer(): string {
