@@ -23,6 +23,8 @@ export interface IngestDependencies {
   batch?: IntakeOptions['batch'];
   /** How long the last samples may take when the role ends, ms. Default 5,000. */
   lastWriteMilliseconds?: number;
+  /** Pause between writings of counts and refusals, ms. Default 1,000. */
+  ledgerMilliseconds?: number;
 }
 
 export interface Ingest {
@@ -39,7 +41,7 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
   let broker: Broker | undefined;
   const publish: IntakeOptions['publish'] = (topic, payload, options) => broker?.publish(topic, payload, options);
   const tellGateways = openDownlink(publish);
-  const ledger = openLedger({ database, log });
+  const ledger = openLedger({ database, log, everyMilliseconds: dependencies.ledgerMilliseconds });
   const directory = await openDirectory({
     database,
     profiles: loadProfiles(),

@@ -64,7 +64,10 @@ export async function openStand({
   const store = gated(samples);
   const mqtt = { host: '127.0.0.1', port: 0, url: 'mqtt://127.0.0.1', embedded: true };
   const start = () =>
-    startIngest({ config: { mqtt }, database, samples: store, records: noRecords, mqttInternal, log, batch, lastWriteMilliseconds });
+    startIngest({
+      ...{ config: { mqtt }, database, samples: store, records: noRecords, mqttInternal, log, batch, lastWriteMilliseconds },
+      ledgerMilliseconds: 20,
+    });
   let ingest = await start();
   mqtt.port = ingest.port;
   const clients: MqttClient[] = [];
