@@ -4,8 +4,7 @@ import path from 'node:path';
 import pino from 'pino';
 import { type Config, type HubRole, readConfig } from './config.ts';
 import { openLinks, openPeople } from './identity/index.ts';
-import type { StoreProcess } from './store/child.ts';
-import { migrate, openDatabase, startEmbeddedInflux, startEmbeddedPostgres } from './store/index.ts';
+import { migrate, openDatabase, type StoreProcess, startEmbeddedInflux, startEmbeddedPostgres } from './store/index.ts';
 
 const HELP = `npm start: the remote-care hub.
 

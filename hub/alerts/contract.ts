@@ -91,14 +91,3 @@ export interface FloorView {
 
 /** Client → server on /live: follow a facility's floor. Acknowledged `{ ok }`. */
 export const FollowFloor = z.object({ facility: z.string().regex(/^[A-Za-z0-9.-]{1,64}$/) });
-
-/** Server → client on /live. */
-export interface LiveEvents {
-  /** Tiles that changed, after each prediction cycle or alert action. */
-  tiles(payload: { facility: string; tiles: ResidentTile[]; predictedAt: string | null }): void;
-  /** An alert was raised or changed. `predictedAt` lets the page measure its own delay. */
-  alert(view: AlertView): void;
-  vitals(payload: import('../vitals/contract.ts').LiveVitals): void;
-  /** Verdicts on a maker's messages. */
-  bench(payload: import('../ingest/contract.ts').BenchMessage): void;
-}

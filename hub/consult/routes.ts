@@ -1,7 +1,7 @@
 // Consultations over HTTP, mounted at /api/consult.
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { checked, readBody } from '../http/request.ts';
+import { checked, readBody } from '../http/index.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { requireRole } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';

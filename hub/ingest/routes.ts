@@ -4,7 +4,7 @@ import { type Context, Hono } from 'hono';
 import { GATEWAY, isId, loadProfiles } from '../../devices/index.ts';
 import type { Config } from '../config.ts';
 import { notAllowed, Problem } from '../http/problem.ts';
-import { readBody } from '../http/request.ts';
+import { readBody } from '../http/index.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, type Person } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';

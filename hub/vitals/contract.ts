@@ -1,7 +1,8 @@
 // A resident's samples for pages: past by HTTP, live by socket.io (namespace /live).
 import { z } from 'zod';
-import type { AlertView, PredictionView } from '../alerts/contract.ts';
+import type { AlertView, PredictionView, ResidentTile } from '../alerts/contract.ts';
 import type { Text } from '../http/problem.ts';
+import type { BenchMessage } from '../ingest/contract.ts';
 
 /** GET /api/vitals/:patient?from=ISO&to=ISO&every=seconds → DayView (default: the last 3 hours, unthinned up to 1,500 rows a series). */
 export interface DayView {
@@ -29,4 +30,15 @@ export interface LiveVitals {
   patient: string;
   profile: string;
   samples: { time: number; values: Record<string, number> }[];
+}
+
+/** Server → client on /live: all that may arrive there, of whatever area. */
+export interface LiveEvents {
+  /** Tiles that changed, after each prediction cycle or alert action. */
+  tiles(payload: { facility: string; tiles: ResidentTile[]; predictedAt: string | null }): void;
+  /** An alert was raised or changed. */
+  alert(view: AlertView): void;
+  vitals(payload: LiveVitals): void;
+  /** Verdicts on a maker's messages. */
+  bench(payload: BenchMessage): void;
 }

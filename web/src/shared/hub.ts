@@ -2,7 +2,6 @@
 export type {
   AlertView,
   FloorView,
-  LiveEvents,
   Outcome,
   PredictionView,
   Reason,
@@ -15,4 +14,4 @@ export type { PersonRole, RoleAt } from '../../../hub/identity/actor.ts';
 export type { LinkView, PersonView, SessionView } from '../../../hub/identity/contract.ts';
 export type { BenchMessage, CoverageView, Credentials, DeviceView, RefusalView } from '../../../hub/ingest/contract.ts';
 export type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../../hub/records/contract.ts';
-export type { DayView, LiveVitals, Series } from '../../../hub/vitals/contract.ts';
+export type { DayView, LiveEvents, LiveVitals, Series } from '../../../hub/vitals/contract.ts';
