@@ -17,14 +17,19 @@ export class Resource<T> {
   #abort: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(fetch: (signal: AbortSignal) => Promise<T>) {
+  /** @param options.everySeconds loads again that often, where nothing tells the page of a change */
+  constructor(fetch: (signal: AbortSignal) => Promise<T>, options: { everySeconds?: number } = {}) {
     this.#fetch = fetch;
     $effect(() => {
       void this.refresh();
+      const again = options.everySeconds
+        ? setInterval(() => document.visibilityState === 'visible' && !this.problem && void this.refresh(), options.everySeconds * 1000)
+        : undefined;
       const online = () => void (this.problem && this.refresh());
       addEventListener('online', online);
       return () => {
         removeEventListener('online', online);
+        clearInterval(again);
         clearTimeout(this.#timer);
         this.#abort?.abort();
       };

@@ -4,7 +4,8 @@ export type Theme = 'auto' | 'light' | 'dark';
 const KEPT = 'theme';
 const asked = localStorage.getItem(KEPT);
 const system = matchMedia('(prefers-color-scheme: dark)');
-const state = $state<{ theme: Theme; system: boolean }>({
+const state = $state<{ theme: Theme; system: boolean; shown: 'light' | 'dark' }>({
+  shown: 'light',
   theme: asked === 'light' || asked === 'dark' ? asked : 'auto',
   system: system.matches,
 });
@@ -29,4 +30,12 @@ export const isNight = (moment: number): boolean => {
 export function shownTheme(byTime: boolean, moment: number): 'light' | 'dark' {
   if (state.theme !== 'auto') return state.theme;
   return (byTime ? isNight(moment) : state.system) ? 'dark' : 'light';
+}
+
+/** The theme the page shows now, for what is drawn and not styled. */
+export const drawnTheme = (): 'light' | 'dark' => state.shown;
+
+export function showTheme(shown: 'light' | 'dark'): void {
+  state.shown = shown;
+  document.documentElement.dataset.theme = shown;
 }
