@@ -24,6 +24,7 @@ import { fhirRoutes, noteRoutes, openRecords, type Records, ROLE_SYSTEM, recordR
 import { attachVitals, vitalsRoutes } from '../vitals/index.ts';
 import { present } from './presence.ts';
 import { type RoleContext, runRole } from './role.ts';
+import { stateRoutes } from './state.ts';
 
 await runRole('care', async context => {
   const { config, log, database, samples, secrets } = context;
@@ -65,6 +66,7 @@ await runRole('care', async context => {
     open: { '/health': healthRoutes(checks(context, consult)), '/api/session': sessionRoutes(identity) },
     guarded: [
       ['/api/people', peopleRoutes(identity)],
+      ['/api/state', stateRoutes(database)],
       ['/api/devices', deviceRoutes({ database, samples, records, config })],
       [
         '/api/vitals',
