@@ -1,0 +1,117 @@
+// Training windows from a stream of samples and episodes: the same windows as live, each with what happened after it.
+import type { Episode } from './alert-rule.ts';
+import { HOUR, MINUTE, type Sample } from './channels.ts';
+import { enough, FEATURES, featuresAt } from './features.ts';
+import { ResidentWindow } from './window.ts';
+
+export const DAY_MS = 24 * HOUR;
+
+/** Windows of many residents; row `i` of all arrays is one window. */
+export interface Dataset {
+  /** Raw, `[count, FEATURES.length]`, NaN for unknown. */
+  features: Float32Array;
+  /** 1 where an episode begins within each horizon: `[count, horizons.length]`. */
+  labels: Uint8Array;
+  /** Resident's index in `residents`. */
+  resident: Int32Array;
+  at: Float64Array;
+  /** 0 for windows inside an episode or within an hour after it: kept for the alert rule's time line, not for training or ranking. */
+  counts: Uint8Array;
+  count: number;
+  residents: { name: string; episodes: Episode[]; from: number; to: number }[];
+}
+
+interface Collected {
+  name: string;
+  window: ResidentWindow;
+  next: number;
+  first: number;
+  last: number;
+  rows: Float32Array[];
+  times: number[];
+  episodes: Episode[];
+}
+
+/** Takes a stream in any order of residents; samples of one resident may come late, as they do live. */
+export class DatasetBuilder {
+  readonly #everyMs: number;
+  readonly #residents = new Map<string, Collected>();
+
+  /** One window each `everyMinutes` per resident. */
+  constructor(everyMinutes: number) {
+    this.#everyMs = everyMinutes * MINUTE;
+  }
+
+  sample(resident: string, sample: Sample): void {
+    const own = this.#of(resident);
+    if (!own.first) {
+      own.first = sample.time;
+      own.next = Math.ceil((sample.time + 30 * MINUTE) / this.#everyMs) * this.#everyMs;
+    }
+    // A reading belongs to the minute it was taken in: by half a minute after, all of a minute's have come.
+    while (sample.time >= own.next + MINUTE / 2) {
+      const vector = featuresAt(own.window, own.next);
+      if (enough(vector)) {
+        own.rows.push(vector.values);
+        own.times.push(own.next);
+      }
+      own.next += this.#everyMs;
+    }
+    own.window.add(sample);
+    own.last = Math.max(own.last, sample.time);
+  }
+
+  episode(resident: string, episode: Episode): void {
+    this.#of(resident).episodes.push(episode);
+  }
+
+  #of(name: string): Collected {
+    let own = this.#residents.get(name);
+    if (!own) {
+      own = { name, window: new ResidentWindow(), next: 0, first: 0, last: 0, rows: [], times: [], episodes: [] };
+      this.#residents.set(name, own);
+    }
+    return own;
+  }
+
+  /** @param horizons Minutes ahead. Windows whose future is not in the stream are left out. */
+  build(horizons: readonly number[]): Dataset {
+    const width = FEATURES.length;
+    const people = [...this.#residents.values()].filter(own => own.rows.length);
+    const farthest = Math.max(...horizons) * MINUTE;
+    const kept = people.map(own => own.times.flatMap((at, index) => (at + farthest <= own.last ? [index] : [])));
+    const count = kept.reduce((sum, rows) => sum + rows.length, 0);
+    const dataset: Dataset = {
+      features: new Float32Array(count * width),
+      labels: new Uint8Array(count * horizons.length),
+      resident: new Int32Array(count),
+      at: new Float64Array(count),
+      counts: new Uint8Array(count),
+      count,
+      residents: people.map(({ name, episodes, first, last }) => ({ name, episodes, from: first, to: last })),
+    };
+    let row = 0;
+    people.forEach((own, person) => {
+      for (const index of kept[person]!) {
+        const at = own.times[index]!;
+        dataset.features.set(own.rows[index]!, row * width);
+        dataset.resident[row] = person;
+        dataset.at[row] = at;
+        dataset.counts[row] = own.episodes.some(episode => at >= episode.onset && at < episode.end + HOUR) ? 0 : 1;
+        horizons.forEach((horizon, h) => {
+          const soon = own.episodes.some(episode => episode.onset > at && episode.onset <= at + horizon * MINUTE);
+          dataset.labels[row * horizons.length + h] = soon ? 1 : 0;
+        });
+        row++;
+      }
+    });
+    return dataset;
+  }
+}
+
+/** Rows of the chosen residents that count. */
+export function rowsOf(dataset: Dataset, residents: ReadonlySet<number>, all = false): Uint32Array {
+  const rows: number[] = [];
+  for (let i = 0; i < dataset.count; i++) if (residents.has(dataset.resident[i]!) && (all || dataset.counts[i])) rows.push(i);
+  return Uint32Array.from(rows);
+}

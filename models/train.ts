@@ -1,0 +1,192 @@
+// `npm run train -- NAME`: trains a model on simulated residents, evaluates it on unseen facilities and writes it with its card.
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { chooseBackend } from './backend.ts';
+import { type Card, cardJson, cardText, INTENDED_USE, LIMITS, STATEMENT } from './card.ts';
+import { type Dataset, DatasetBuilder, rowsOf } from './dataset.ts';
+import { evaluate, hourRates } from './evaluate.ts';
+import { FEATURES } from './features.ts';
+import { type ModelFile, readModel, saveModel } from './files.ts';
+import { fitModel, probabilitiesOf } from './fit.ts';
+import { permutation, seeded } from './random.ts';
+import { simulate } from './stream.ts';
+
+const HELP = `npm run train -- NAME [options]
+
+Trains models/NAME (facility is the one that is shipped) on residents of simulated facilities and evaluates it on facilities that it
+has not seen. Repeatable: the same options give the same model.
+
+  --residents N    simulated residents for training and validation (default 96, in 6 facilities)
+  --test N         residents of unseen facilities for the card (default 48, in 3 facilities)
+  --days D         days of each resident (default 6)
+  --seed S         seed of all of it (default 1)
+  --epochs N       most passes over the data (default 40; it stops when validation no longer gets better)
+  --every M        minutes between windows (default 5)
+  --backend B      wasm or native (default wasm; native needs the library of @tensorflow/tfjs-node)
+  --out FOLDER     where to write it (default models/NAME)
+`;
+
+const HORIZONS = [30, 60];
+const ALERT_HORIZON = 60;
+const FALSE_ALERTS_PER_WEEK = 0.5;
+/** A season each, so that a cold room in winter is nothing new. */
+const STARTS = ['2025-10-01', '2026-01-10', '2026-04-12', '2026-07-05'].map(day => `${day}T00:00:00+09:00`);
+
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      residents: { type: 'string', default: '96' },
+      test: { type: 'string', default: '48' },
+      days: { type: 'string', default: '6' },
+      seed: { type: 'string', default: '1' },
+      epochs: { type: 'string', default: '40' },
+      every: { type: 'string', default: '5' },
+      backend: { type: 'string', default: 'wasm' },
+      out: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const name = positionals[0];
+  if (!name || !/^[a-z][a-z0-9-]*$/.test(name)) throw new Error('Name the model, e.g. npm run train -- facility');
+  const number = (option: 'residents' | 'test' | 'days' | 'seed' | 'epochs' | 'every', least: number) => {
+    const value = Number(values[option]);
+    if (!(value >= least)) throw new Error(`--${option} must be a number from ${least}, not "${values[option]}"`);
+    return value;
+  };
+  const [residents, test, days, seed] = [number('residents', 4), number('test', 1), number('days', 1), number('seed', 0)];
+  const [epochs, every] = [number('epochs', 1), number('every', 1)];
+  if (values.backend !== 'wasm' && values.backend !== 'native') throw new Error('--backend is wasm or native');
+  const directory = path.resolve(values.out ?? path.join(import.meta.dirname, name));
+
+  const backend = await chooseBackend(values.backend);
+  say(`backend ${backend}`);
+  const seen = await residentsOf('training', residents, Math.min(6, Math.ceil(residents / 8)), days, `${seed}`, every);
+  const { training, validation } = split(seen, seed);
+  say(`${seen.count} windows; ${training.size} residents to train, ${validation.size} to validate`);
+  const fitted = fitModel(seen, training, validation, {
+    horizons: HORIZONS,
+    alertHorizon: ALERT_HORIZON,
+    seed,
+    epochs,
+    falseAlertsPerWeek: FALSE_ALERTS_PER_WEEK,
+    progress: say,
+  });
+  const rates = hourRates(seen, rowsOf(seen, training), HORIZONS.length);
+  const unseen = await residentsOf('unseen', test, Math.min(3, Math.ceil(test / 8)), days, `${seed}-unseen`, every);
+  say('evaluating');
+  const evaluation = evaluate(unseen, fitted, HORIZONS, ALERT_HORIZON, rates, every);
+
+  const created = new Date();
+  const version = `${created.toISOString().slice(0, 10).replaceAll('-', '.')}-s${seed}`;
+  const model: ModelFile = {
+    name,
+    version,
+    horizons: HORIZONS,
+    alertHorizon: ALERT_HORIZON,
+    scaling: fitted.scaling,
+    platt: fitted.platt,
+    levels: fitted.levels,
+    trainedOn: {
+      ja: `シミュレーションの入居者 ${training.size} 人(医療機器としての審査は受けていません)`,
+      en: `${training.size} simulated residents (no review as a medical device)`,
+    },
+    reference: { rows: [], probabilities: [] },
+  };
+  model.reference = reference(unseen, fitted);
+  await saveModel(directory, model, fitted.network);
+  await readModel(directory);
+  const card: Card = {
+    name,
+    version,
+    created: created.toISOString(),
+    command: `npm run train -- ${name} --residents ${residents} --test ${test} --days ${days} --seed ${seed} --epochs ${epochs} --every ${every}`,
+    data: `simulated residents (simulator/), ${residents} for ${days} days; half of the windows’ seasons in heating or cooling time`,
+    split: `by resident: ${training.size} training, ${validation.size} validation; test ${unseen.residents.length} residents of other facilities`,
+    network:
+      fitted.kind === 'logistic' ? 'logistic regression, L2' : 'perceptron, two hidden layers (32, 16), L2, one logit for each horizon',
+    tried: fitted.tried.map(({ kind, auprc, epoch }) => ({ kind, validationAuprc: auprc, epoch })),
+    horizonsMinutes: HORIZONS,
+    alertHorizonMinutes: ALERT_HORIZON,
+    levels: fitted.levels,
+    features: FEATURES.length,
+    evaluation,
+    intendedUse: INTENDED_USE,
+    limits: LIMITS,
+    statement: STATEMENT,
+  };
+  writeFileSync(path.join(directory, 'card.json'), cardJson(card));
+  writeFileSync(path.join(directory, 'card.md'), cardText(card));
+  // The project's formatter has the last word on the card, where it is installed.
+  spawnSync('biome', ['format', '--write', path.join(directory, 'card.json')], { stdio: 'ignore' });
+  say(`written to ${directory}`);
+  process.stdout.write(cardText(card));
+}
+
+async function residentsOf(what: string, count: number, facilities: number, days: number, seed: string, every: number): Promise<Dataset> {
+  const builder = new DatasetBuilder(every);
+  let done = 0;
+  for (let facility = 0; facility < facilities; facility++) {
+    const residents = Math.floor((count + facility) / facilities);
+    if (!residents) continue;
+    await simulate(
+      builder,
+      {
+        residents,
+        days,
+        seed: `${seed}-${facility}`,
+        facilitySeed: `${what}-${seed}-${facility}`,
+        start: STARTS[facility % STARTS.length]!,
+      },
+      () => progress(`${what} residents ${++done}/${count}`),
+    );
+  }
+  return builder.build(HORIZONS);
+}
+
+/** Three quarters of the residents train, one quarter validates. */
+function split(dataset: Dataset, seed: number) {
+  const order = permutation(dataset.residents.length, seeded(seed));
+  const validating = Math.max(1, Math.round(order.length / 4));
+  return { validation: new Set(order.slice(0, validating)), training: new Set(order.slice(validating)) };
+}
+
+/** A few rows over the whole range of probabilities, with the answers of this training. */
+function reference(dataset: Dataset, fitted: Parameters<typeof probabilitiesOf>[2]): ModelFile['reference'] {
+  const rows = rowsOf(dataset, new Set(dataset.residents.keys()));
+  const { probabilities } = probabilitiesOf(dataset, rows, fitted);
+  const outputs = HORIZONS.length;
+  const order = Array.from(rows, (_, i) => i).sort((a, b) => probabilities[a * outputs]! - probabilities[b * outputs]!);
+  const chosen = Array.from({ length: 8 }, (_, i) => order[Math.floor((i * (order.length - 1)) / 7)]!);
+  const width = FEATURES.length;
+  // JSON has no NaN; what is unknown is null, and single precision survives the round trip.
+  return {
+    rows: chosen.map(i =>
+      Array.from(dataset.features.subarray(rows[i]! * width, (rows[i]! + 1) * width), value => (Number.isNaN(value) ? null : value)),
+    ),
+    probabilities: chosen.map(i => Array.from(probabilities.subarray(i * outputs, (i + 1) * outputs))),
+  };
+}
+
+const started = Date.now();
+const elapsed = () => `${((Date.now() - started) / 1000).toFixed(0).padStart(4)} s  `;
+const say = (line: string) => {
+  process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${elapsed()}${line}\n`);
+};
+/** One line that is written over on a terminal, every tenth otherwise. */
+function progress(line: string) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${elapsed()}${line}`);
+  else if (/0\/|(\d+)\/\1$/.test(line)) say(line);
+}
+
+await main(process.argv.slice(2)).catch((error: Error) => {
+  process.stderr.write(`${error.message}\nSee npm run train -- --help.\n`);
+  process.exitCode = 1;
+});
