@@ -47,12 +47,27 @@ export interface AlertView {
   comment: string | null;
   resolvedBy: string | null;
   resolvedAt: string | null;
+  /** ISO time at which the risk fell again, as the hub saw it. */
+  riskFellAt: string | null;
   /** The facility's own hint for this resident: what helps this person. */
   careHint: string | null;
 }
 
 export const OUTCOMES = ['episode', 'prevented', 'false', 'unknown'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
+
+/** What the predict role asks of the alerts, each cycle. */
+export interface AlertRaiser {
+  /** Raises, and notes that a risk has fallen, by `models/alert-rule.ts`. Returns the ids of alerts raised now. */
+  consider(
+    cycle: { patient: string; facility: string; prediction: PredictionView }[],
+    levels: { watch: number; act: number; clear: number },
+  ): Promise<string[]>;
+  /** Alerts of the last day whose prediction is not in the record yet. */
+  withoutAssessment(): Promise<{ id: string; patient: string; prediction: PredictionView }[]>;
+  /** The prediction of an alert is now RiskAssessment `assessment`. */
+  assessed(alert: string, assessment: string): Promise<void>;
+}
 
 /** POST /api/alerts/:id/acknowledge */
 export const Acknowledge = z.object({});
