@@ -1,6 +1,7 @@
 // The device contract: profiles, topics, SenML packs, the check of readings, and a client for device makers.
 export { AGE_LIMIT, checkReadings, FUTURE_LIMIT, type Point } from './check.ts';
 export { DeviceClient, type DeviceClientCounts, type DeviceClientOptions } from './client.ts';
+export { gateSocket, type Oversized, PacketScanner } from './packet-gate.ts';
 export { loadProfiles, OBSERVATION_CATEGORY_SYSTEM, PROFILE_DIRECTORY, type Profile, type Quantity } from './profiles.ts';
 export { PackRefusal, type Refusal, type RefusalReason, type Text } from './refusal.ts';
 export { absolutePack, decodePack, encodePack, MAX_PACK_BYTES, MAX_PACK_RECORDS, type Pack, type Reading, SEQUENCE } from './senml.ts';

@@ -1,0 +1,214 @@
+// The gateway's own broker: devices sign in, may use their own topics only, and get PUBACK when their pack is on disk.
+import { createHash } from 'node:crypto';
+import { createServer, type Socket } from 'node:net';
+import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
+import type { Logger } from 'pino';
+import {
+  absolutePack,
+  deviceTopic,
+  gateSocket,
+  MAX_PACK_BYTES,
+  type PackFormat,
+  PackRefusal,
+  parseTopic,
+  parseUsername,
+  type RefusalReason,
+  type Text,
+} from '../devices/index.ts';
+import type { Roster } from './roster.ts';
+
+/** Largest packet taken from the network: a pack of 64 KiB with its topic and header. */
+const PACKET_LIMIT = MAX_PACK_BYTES + 512;
+/** Packs of one device that may wait for the disk. A device that does not wait for acknowledgements is cut off. */
+const WAITING_PER_DEVICE = 200;
+/** CONNACK return codes, MQTT 3.1.1 section 3.2.2.3. */
+const CONNACK = { serverUnavailable: 3, badCredentials: 4 } as const;
+/** Where messages end that no subscriber may get: outside every filter that may be subscribed. */
+const TAKEN = '$taken';
+
+export interface DeviceSeen {
+  /** Milliseconds since 1970. */
+  lastPack: number | null;
+  connected: boolean;
+  packs: number;
+  refused: number;
+}
+
+export interface BrokerOptions {
+  host: string;
+  port: number;
+  facility: string;
+  roster: Roster;
+  log: Logger;
+  /** Resolves when the pack is on disk. */
+  store(topic: string, payload: Uint8Array): Promise<unknown>;
+  /** A device's state changed (its own words or its last will). */
+  state(topic: string, payload: Buffer): void;
+  /** ms since 1970. */
+  now?: () => number;
+}
+
+export interface Broker {
+  port: number;
+  seen: ReadonlyMap<string, DeviceSeen>;
+  /** Passes a message of the hub on to a device. */
+  deliver(topic: string, payload: Uint8Array, retain: boolean): void;
+  /** Ends connections of devices that are no longer on the list or have a new secret. */
+  cutRevoked(): void;
+  close(): Promise<void>;
+}
+
+export async function openBroker({ host, port, facility, roster, log, store, state, now = Date.now }: BrokerOptions): Promise<Broker> {
+  const sessions = new Map<Client, { device: string; secretSha256: string; waiting: number }>();
+  const seen = new Map<string, DeviceSeen>();
+  const see = (device: string) => {
+    const known = seen.get(device) ?? { lastPack: null, connected: false, packs: 0, refused: 0 };
+    seen.set(device, known);
+    return known;
+  };
+
+  const aedes = await Aedes.createBroker({
+    connectTimeout: 10_000,
+    // MQTT 3.1 limits ids to 23 characters; ours carry the username in front (below).
+    maxClientsIdLength: 1024,
+    maxTopicLevels: 16,
+    preConnect(_client, packet, callback) {
+      // Sessions are not kept: nothing grows in memory for devices that are away. The id carries the username, so that no
+      // device can take over another's connection.
+      packet.clean = true;
+      if (packet.clientId && packet.username) packet.clientId = `${packet.username}:${packet.clientId}`;
+      callback(null, true);
+    },
+    authenticate(client, username, password, callback) {
+      const refuse = (returnCode: number, message: string) => {
+        log.info({ username: username?.slice(0, 130), reason: message }, 'sign-in refused');
+        callback(Object.assign(new Error(message), { returnCode }), false);
+      };
+      if (!roster.known) return refuse(CONNACK.serverUnavailable, 'the list of devices has not come from the hub yet');
+      const login = parseUsername(username ?? '');
+      if (login?.kind !== 'device' || login.facility !== facility || !password?.length || !roster.has(login.device, password))
+        return refuse(CONNACK.badCredentials, 'unknown device or wrong secret');
+      sessions.set(client, { device: login.device, secretSha256: createHash('sha256').update(password).digest('hex'), waiting: 0 });
+      see(login.device).connected = true;
+      callback(null, true);
+    },
+    authorizeSubscribe(client, subscription, callback) {
+      const topic = parseTopic(subscription.topic);
+      const own =
+        topic?.kind === 'device' &&
+        topic.facility === facility &&
+        topic.device === sessions.get(client)?.device &&
+        (topic.channel === 'config' || topic.channel === 'refused');
+      callback(null, own ? subscription : null);
+    },
+    authorizePublish(client, packet, callback) {
+      const session = client && sessions.get(client);
+      const end = () => {
+        packet.topic = TAKEN;
+        packet.payload = Buffer.alloc(0);
+        packet.retain = false;
+        callback(null);
+      };
+      if (!session) return end();
+      const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
+      const topic = parseTopic(packet.topic);
+      const channel = topic?.kind === 'device' && topic.facility === facility && topic.device === session.device ? topic.channel : null;
+      if (channel === 'state') {
+        state(packet.topic, payload);
+        return end();
+      }
+      if (channel !== 'json' && channel !== 'cbor') {
+        refuse(session.device, packet.topic, payload, 'topic-unknown', {
+          ja: `この機器が送れるのは care/1/${facility}/${session.device}/json、…/cbor、…/state だけです。`,
+          en: `This device may send to care/1/${facility}/${session.device}/json, …/cbor and …/state only.`,
+        });
+        return end();
+      }
+      if (session.waiting >= WAITING_PER_DEVICE) return callback(new Error('the device sends without waiting for acknowledgements'));
+      session.waiting++;
+      const device = see(session.device);
+      device.lastPack = now();
+      device.packs++;
+      store(packet.topic, timed(payload, channel, now())).then(
+        () => {
+          session.waiting--;
+          end();
+        },
+        (error: Error) => {
+          session.waiting--;
+          log.error({ err: error }, 'a pack could not be kept; its device is not acknowledged');
+          callback(error);
+        },
+      );
+    },
+  });
+
+  function refuse(device: string, topic: string, payload: Buffer, reason: RefusalReason, text: Text) {
+    see(device).refused++;
+    const excerpt = payload.subarray(0, 200).toString('utf8');
+    const view = { at: new Date(now()).toISOString(), device, topic: topic.slice(0, 200), reason, text, excerpt };
+    publish(deviceTopic(facility, device, 'refused'), Buffer.from(JSON.stringify(view)), false);
+  }
+  function publish(topic: string, payload: Uint8Array, retain: boolean) {
+    const packet = { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, retain, dup: false } as AedesPublishPacket;
+    aedes.publish(packet, error => error && log.warn({ err: error }, 'a message to a device failed'));
+  }
+
+  aedes.on('clientDisconnect', client => {
+    const session = sessions.get(client);
+    sessions.delete(client);
+    if (session && ![...sessions.values()].some(other => other.device === session.device)) see(session.device).connected = false;
+  });
+  aedes.on('clientError', (client, error) => log.debug({ client: client.id, err: error }, 'a device’s connection ended'));
+  aedes.on('connectionError', (_client, error) => log.debug({ err: error }, 'a connection ended before sign-in'));
+
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, socket => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    gateSocket(socket, {
+      limit: PACKET_LIMIT,
+      hold: () => false,
+      oversized: ({ bytes, topic, beginning }) => {
+        const device = sessions.get(client)?.device;
+        if (device)
+          refuse(device, topic ?? '', beginning, 'packet-too-large', {
+            ja: `パケットが大きすぎます（${bytes} バイト、上限 64 KiB）。接続を切りました。分けて送ってください。`,
+            en: `The packet is too large (${bytes} bytes, limit 64 KiB). The connection was closed. Send it in parts.`,
+          });
+      },
+    });
+    const client = aedes.handle(socket);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    seen,
+    deliver: publish,
+    cutRevoked() {
+      for (const [client, { device, secretSha256 }] of sessions) if (!roster.holds(device, secretSha256)) client.close();
+    },
+    async close() {
+      server.close();
+      await new Promise<void>(resolve => aedes.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** Relative times count from now, not from when the hub gets the pack. What cannot be read goes on as it is: the hub says what is wrong with it. */
+function timed(payload: Buffer, format: PackFormat, receivedAt: number): Uint8Array {
+  try {
+    return absolutePack(payload, format, receivedAt);
+  } catch (error) {
+    if (error instanceof PackRefusal) return payload;
+    throw error;
+  }
+}

@@ -1,0 +1,204 @@
+// Sends packs on to the hub with QoS 1. Two lanes: what comes in while connected goes at once; what had to wait follows at a limited
+// rate, oldest first. Each lane keeps the order of arrival; a pack goes from disk after the hub's PUBACK.
+import { connect, type MqttClient } from 'mqtt';
+import type { Logger } from 'pino';
+import { gatewayDevicesTopic, gatewayUsername, parseTopic } from '../devices/index.ts';
+import type { PackQueue, StoredPack } from './queue.ts';
+
+/** Packs under way at one time, and how many of them may be backlog: live ones always find a place. */
+const WINDOW = 256;
+const BACKLOG_WINDOW = 128;
+/** Live packs in memory; above it they join the backlog on disk. */
+const LIVE_LIMIT = 2000;
+/** With packs under way and no PUBACK for so long, the connection is made anew: the hub may have let one fall. Milliseconds. */
+const STALL = 120_000;
+/** The backlog's rate is dealt out in steps. */
+const STEP = 50;
+
+export interface ForwarderOptions {
+  hubUrl: string;
+  facility: string;
+  secret: string;
+  queue: PackQueue;
+  /** Packs a second. */
+  backlogRate: number;
+  log: Logger;
+  /** The hub's list of devices. */
+  onDevices(payload: Buffer): void;
+  /** Configuration or refusal for a device. */
+  onDownlink(topic: string, payload: Buffer, retain: boolean): void;
+}
+
+export interface ForwarderStatus {
+  connected: boolean;
+  /** Milliseconds since 1970 of the last change. */
+  since: number;
+  delivered: number;
+  inFlight: number;
+  lastError: string | null;
+}
+
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #client: MqttClient;
+  readonly #states = new Map<string, Buffer>();
+  /** Sent or acknowledged, and still on disk. */
+  readonly #busy = new Set<number>();
+  readonly #timer: NodeJS.Timeout;
+  #live: StoredPack[] = [];
+  #backlog: StoredPack[] = [];
+  /** The backlog is what lies on disk up to here; it was read up to `#cursor`. */
+  #boundary: number;
+  #cursor = 0;
+  #tokens = 0;
+  #inFlight = 0;
+  #backlogInFlight = 0;
+  #lastProgress = Date.now();
+  #status: ForwarderStatus = { connected: false, since: Date.now(), delivered: 0, inFlight: 0, lastError: null };
+  #closed = false;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+    this.#boundary = options.queue.lastId;
+    const { facility } = options;
+    this.#client = connect(options.hubUrl, {
+      clientId: `gateway-${facility}`,
+      username: gatewayUsername(facility),
+      password: options.secret,
+      clean: true,
+      keepalive: 20,
+      reconnectPeriod: 1000,
+      reconnectOnConnackError: true,
+      queueQoSZero: false,
+      resubscribe: false,
+    });
+    this.#client.on('connect', () => this.#connected());
+    this.#client.on('close', () => this.#lost());
+    this.#client.on('error', error => {
+      if (this.#status.lastError !== error.message) options.log.warn({ reason: error.message }, 'the hub cannot be reached');
+      this.#status.lastError = error.message;
+    });
+    this.#client.on('message', (topic, payload, packet) => {
+      const parsed = parseTopic(topic);
+      if (parsed?.kind === 'gateway-devices') options.onDevices(payload);
+      else if (parsed?.kind === 'device') options.onDownlink(topic, payload, parsed.channel === 'config' || packet.retain);
+    });
+    this.#timer = setInterval(() => this.#tick(), STEP);
+  }
+
+  status(): ForwarderStatus {
+    return { ...this.#status, inFlight: this.#inFlight };
+  }
+
+  /** A pack that has just come to disk. */
+  offer(pack: StoredPack): void {
+    if (pack.id <= this.#boundary) return;
+    if (!this.#client.connected || this.#closed) {
+      this.#boundary = pack.id;
+      return;
+    }
+    this.#live.push(pack);
+    if (this.#live.length > LIVE_LIMIT) this.#spill();
+    this.#pump();
+  }
+
+  /** A device's state; the newest of each topic is said again after every reconnect. */
+  state(topic: string, payload: Buffer): void {
+    this.#states.set(topic, payload);
+    if (this.#client.connected) this.#client.publish(topic, payload, { qos: 1, retain: true }, () => {});
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.#client.endAsync(true);
+  }
+
+  #connected() {
+    const { facility, queue, log } = this.#options;
+    this.#status = { ...this.#status, connected: true, since: Date.now(), lastError: null };
+    this.#lastProgress = Date.now();
+    log.info({ backlog: queue.length }, 'connected to the hub');
+    const topics = [gatewayDevicesTopic(facility), `care/1/${facility}/+/config`, `care/1/${facility}/+/refused`];
+    this.#client.subscribe(topics, { qos: 1 }, error => error && log.warn({ err: error }, 'the hub’s messages cannot be subscribed'));
+    for (const [topic, payload] of this.#states) this.#client.publish(topic, payload, { qos: 1, retain: true }, () => {});
+    this.#pump();
+  }
+
+  #lost() {
+    if (this.#status.connected) {
+      this.#status = { ...this.#status, connected: false, since: Date.now() };
+      if (!this.#closed) this.#options.log.warn({}, 'the connection to the hub is lost; packs are kept');
+    }
+    // What is under way stays with mqtt.js, which sends it again first. The rest is backlog from now on.
+    this.#spill();
+  }
+
+  /** Everything on disk that is not under way becomes backlog, read from the beginning. */
+  #spill() {
+    this.#live = [];
+    this.#backlog = [];
+    this.#cursor = 0;
+    this.#boundary = this.#options.queue.lastId;
+  }
+
+  #tick() {
+    const { backlogRate } = this.#options;
+    this.#tokens = Math.min(backlogRate / 4 + 1, this.#tokens + (backlogRate * STEP) / 1000);
+    if (this.#client.connected && this.#inFlight && Date.now() - this.#lastProgress > STALL) {
+      this.#options.log.warn({ inFlight: this.#inFlight }, 'the hub acknowledges nothing; connecting anew');
+      this.#lastProgress = Date.now();
+      this.#client.stream.destroy();
+      return;
+    }
+    this.#pump();
+  }
+
+  #pump() {
+    if (!this.#client.connected || this.#closed) return;
+    while (this.#live.length && this.#inFlight < WINDOW) this.#send(this.#live.shift()!, false);
+    while (this.#tokens >= 1 && this.#backlogInFlight < BACKLOG_WINDOW && this.#inFlight < WINDOW) {
+      const pack = this.#nextOfBacklog();
+      if (!pack) break;
+      this.#tokens--;
+      this.#send(pack, true);
+    }
+  }
+
+  #nextOfBacklog(): StoredPack | undefined {
+    while (true) {
+      const pack = this.#backlog.shift();
+      if (pack) {
+        if (!this.#busy.has(pack.id)) return pack;
+        continue;
+      }
+      if (this.#cursor >= this.#boundary) return undefined;
+      this.#backlog = this.#options.queue.read(this.#cursor, this.#boundary, 200);
+      this.#cursor = this.#backlog.at(-1)?.id ?? this.#boundary;
+    }
+  }
+
+  #send({ id, topic, payload }: StoredPack, backlog: boolean) {
+    if (!this.#inFlight) this.#lastProgress = Date.now();
+    this.#busy.add(id);
+    this.#inFlight++;
+    if (backlog) this.#backlogInFlight++;
+    this.#client.publish(topic, Buffer.from(payload), { qos: 1 }, error => {
+      this.#inFlight--;
+      if (backlog) this.#backlogInFlight--;
+      if (this.#closed) return;
+      if (error) {
+        // Not under way any more: it is read from disk again after the reconnect.
+        this.#busy.delete(id);
+        this.#boundary = Math.max(this.#boundary, id);
+        this.#cursor = Math.min(this.#cursor, id - 1);
+        this.#backlog = [];
+        return;
+      }
+      this.#lastProgress = Date.now();
+      this.#status.delivered++;
+      this.#options.queue.settle(id, () => this.#busy.delete(id));
+      this.#pump();
+    });
+  }
+}

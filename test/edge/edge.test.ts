@@ -1,0 +1,315 @@
+// The gateway between real devices (mqtt) and a real broker: what is acknowledged arrives, whatever happens in between.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { connectAsync, type MqttClient } from 'mqtt';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DeviceClient, gatewayDevicesTopic } from '../../devices/index.ts';
+import { type Edge, type EdgeConfig, startEdge } from '../../edge/index.ts';
+import { freePort } from '../../hub/store/child.ts';
+import { GATEWAY_SECRET, type HubStandIn, rosterOf, startHubStandIn } from './hub-stand-in.ts';
+
+const FACILITY = 'f1';
+const SECRETS = { 'bed-1': 'secret-of-bed-1', 'bed-2': 'secret-of-bed-2' };
+const log = pino({ level: 'silent' });
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+
+let folder: string;
+let closing: (() => unknown)[];
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'edge-'));
+  closing = [];
+});
+afterEach(async () => {
+  for (const close of closing.reverse()) await close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function hubAt(port = 0): Promise<HubStandIn> {
+  const hub = await startHubStandIn(FACILITY, SECRETS, port);
+  let open = true;
+  const close = hub.close;
+  hub.close = async () => {
+    if (open) await close();
+    open = false;
+  };
+  closing.push(hub.close);
+  return hub;
+}
+async function edgeFor(hubUrl: string, given: Partial<EdgeConfig> = {}): Promise<Edge> {
+  const config: EdgeConfig = {
+    dataDirectory: folder,
+    host: '127.0.0.1',
+    port: 0,
+    statusPort: 0,
+    hubUrl,
+    facility: FACILITY,
+    secret: GATEWAY_SECRET,
+    maxPacks: 10_000,
+    backlogRate: 2000,
+    logLevel: 'silent',
+    ...given,
+  };
+  const edge = await startEdge({ config, log });
+  let open = true;
+  const close = edge.close;
+  edge.close = async () => {
+    if (open) await close();
+    open = false;
+  };
+  closing.push(edge.close);
+  return edge;
+}
+function device(port: number, name: keyof typeof SECRETS, given: { secret?: string; faults?: string[]; firstSequence?: number } = {}) {
+  const client = new DeviceClient({
+    url: `mqtt://127.0.0.1:${port}`,
+    facility: FACILITY,
+    device: name,
+    secret: given.secret ?? SECRETS[name],
+    firstSequence: given.firstSequence,
+    reconnectMilliseconds: 50,
+    onFault: error => given.faults?.push(error.message),
+  });
+  closing.push(() => client.close());
+  return client;
+}
+const beat = (client: DeviceClient, times: number) => {
+  for (let count = 0; count < times; count++) client.publish([{ name: 'heart_rate', unit: 'beat/min', value: 60, time: Date.now() }]);
+};
+const rawDevice = async (port: number): Promise<MqttClient> => {
+  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
+    clientId: 'bed-1',
+    username: `${FACILITY}/bed-1`,
+    password: SECRETS['bed-1'],
+    reconnectPeriod: 0,
+  });
+  closing.push(() => client.endAsync(true));
+  return client;
+};
+const listKnown = (edge: Edge) => expect.poll(() => edge.status().listKnown).toBe(true);
+
+describe('with the hub there', () => {
+  test('packs arrive in order, and nothing stays on disk', async () => {
+    const hub = await hubAt();
+    const edge = await edgeFor(hub.url);
+    await listKnown(edge);
+    const bed = device(edge.port, 'bed-1');
+    beat(bed, 300);
+    await bed.flushed();
+    await expect.poll(() => hub.sequences('bed-1')).toEqual(numbers(0, 300));
+    await expect.poll(() => edge.status().queue.packs).toBe(0);
+  });
+
+  test('a device with a wrong secret is refused, one without the hub’s knowledge too', async () => {
+    const hub = await hubAt();
+    const edge = await edgeFor(hub.url);
+    await listKnown(edge);
+    const faults: string[] = [];
+    const bed = device(edge.port, 'bed-1', { secret: 'not-the-secret', faults });
+    beat(bed, 1);
+    await expect.poll(() => faults.join()).toContain('Bad username or password');
+    expect(bed.counts().acknowledged).toBe(0);
+    expect(hub.packs).toEqual([]);
+  });
+
+  test('a device whose secret was changed is cut off', async () => {
+    const hub = await hubAt();
+    const edge = await edgeFor(hub.url);
+    await listKnown(edge);
+    const bed = device(edge.port, 'bed-1');
+    await expect.poll(() => bed.connected).toBe(true);
+    hub.publish(gatewayDevicesTopic(FACILITY), rosterOf({ ...SECRETS, 'bed-1': 'a-new-secret' }), true);
+    await expect.poll(() => bed.connected).toBe(false);
+    await expect.poll(() => edge.status().devices.find(({ device }) => device === 'bed-1')?.connected).toBe(false);
+  });
+
+  test('a device’s state and its last will reach the hub, and the hub’s refusal reaches the device', async () => {
+    const hub = await hubAt();
+    const edge = await edgeFor(hub.url);
+    await listKnown(edge);
+    const refused: string[] = [];
+    const bed = await rawDevice(edge.port);
+    await bed.subscribeAsync(`care/1/${FACILITY}/bed-1/refused`, { qos: 1 });
+    bed.on('message', (_topic, payload) => refused.push(payload.toString()));
+    hub.publish(`care/1/${FACILITY}/bed-1/refused`, '{"reason":"unit-wrong"}');
+    await expect.poll(() => refused).toEqual(['{"reason":"unit-wrong"}']);
+    const other = device(edge.port, 'bed-2');
+    await expect.poll(() => hub.states.get('bed-2')).toContain('online');
+    await other.close();
+    await expect.poll(() => hub.states.get('bed-2')).toContain('offline');
+  });
+
+  test('a topic that is not the device’s own is refused with a reason, and others are not disturbed', async () => {
+    const hub = await hubAt();
+    const edge = await edgeFor(hub.url);
+    await listKnown(edge);
+    const bed = await rawDevice(edge.port);
+    const refused: { reason: string; text: { ja: string } }[] = [];
+    await bed.subscribeAsync(`care/1/${FACILITY}/bed-1/refused`, { qos: 1 });
+    bed.on('message', (_topic, payload) => refused.push(JSON.parse(payload.toString())));
+    await bed.publishAsync(`care/1/${FACILITY}/bed-2/json`, '[]', { qos: 1 });
+    await bed.publishAsync('anything', 'x', { qos: 1 });
+    await expect.poll(() => refused.map(({ reason }) => reason)).toEqual(['topic-unknown', 'topic-unknown']);
+    expect(refused[0]?.text.ja).toContain(`care/1/${FACILITY}/bed-1/json`);
+    const granted = await bed.subscribeAsync(`care/1/${FACILITY}/+/config`).catch((error: Error) => error.message);
+    expect(JSON.stringify(granted)).toMatch(/128|denied|Unspecified/i);
+    expect(hub.packs).toEqual([]);
+  });
+
+  test('a pack without times is of the moment the gateway got it', async () => {
+    const hub = await hubAt();
+    const edge = await edgeFor(hub.url);
+    await listKnown(edge);
+    const port = hub.port;
+    await hub.close();
+    await expect.poll(() => edge.status().hub.connected).toBe(false);
+    const before = Date.now();
+    const bed = await rawDevice(edge.port);
+    await bed.publishAsync(`care/1/${FACILITY}/bed-1/json`, '[{"bn":"bed-1:","n":"heart_rate","u":"beat/min","v":60}]', { qos: 1 });
+    const after = Date.now();
+    const again = await hubAt(port);
+    await expect.poll(() => again.packs.length, { timeout: 10_000 }).toBe(1);
+    const time = again.packs[0]!.readings[0]!.time;
+    expect(time).toBeGreaterThanOrEqual(before);
+    expect(time).toBeLessThanOrEqual(after);
+  });
+});
+
+describe('while the hub is away', () => {
+  test('packs queue on disk and arrive in order per device when it is back', async () => {
+    const first = await hubAt();
+    const edge = await edgeFor(first.url);
+    await listKnown(edge);
+    await first.close();
+    await expect.poll(() => edge.status().hub.connected).toBe(false);
+    const [one, two] = [device(edge.port, 'bed-1'), device(edge.port, 'bed-2')];
+    beat(one, 200);
+    beat(two, 150);
+    await Promise.all([one.flushed(), two.flushed()]);
+    expect(edge.status().queue.packs).toBe(350);
+    const hub = await hubAt(first.port);
+    await expect.poll(() => hub.packs.length, { timeout: 15_000 }).toBe(350);
+    expect(hub.sequences('bed-1')).toEqual(numbers(0, 200));
+    expect(hub.sequences('bed-2')).toEqual(numbers(0, 150));
+    await expect.poll(() => edge.status().queue.packs).toBe(0);
+  });
+
+  test('live packs do not wait behind the backlog', async () => {
+    const first = await hubAt();
+    const edge = await edgeFor(first.url, { backlogRate: 20 });
+    await listKnown(edge);
+    await first.close();
+    await expect.poll(() => edge.status().hub.connected).toBe(false);
+    const [one, two] = [device(edge.port, 'bed-1'), device(edge.port, 'bed-2')];
+    beat(one, 400);
+    await one.flushed();
+    const hub = await hubAt(first.port);
+    await expect.poll(() => edge.status().hub.connected, { timeout: 10_000 }).toBe(true);
+    beat(two, 5);
+    await expect.poll(() => hub.sequences('bed-2')).toEqual(numbers(0, 5));
+    expect(hub.sequences('bed-1').length).toBeLessThan(200);
+  });
+
+  test('a full disk holds devices back and loses nothing', async () => {
+    const first = await hubAt();
+    const edge = await edgeFor(first.url, { maxPacks: 50 });
+    await listKnown(edge);
+    await first.close();
+    await expect.poll(() => edge.status().hub.connected).toBe(false);
+    const bed = device(edge.port, 'bed-1');
+    beat(bed, 80);
+    await expect.poll(() => edge.status().queue).toMatchObject({ packs: 50, full: true });
+    await expect.poll(() => bed.counts().acknowledged).toBe(50);
+    const hub = await hubAt(first.port);
+    await bed.flushed();
+    await expect.poll(() => hub.sequences('bed-1'), { timeout: 15_000 }).toEqual(numbers(0, 80));
+  });
+
+  test('a hub that takes packs and does not acknowledge them keeps them on the gateway’s disk', async () => {
+    const hub = await hubAt();
+    const edge = await edgeFor(hub.url);
+    await listKnown(edge);
+    hub.withhold = true;
+    const bed = device(edge.port, 'bed-1');
+    beat(bed, 30);
+    await bed.flushed();
+    await expect.poll(() => edge.status().queue).toMatchObject({ packs: 30, inFlight: 30 });
+    const port = hub.port;
+    await hub.close();
+    const again = await hubAt(port);
+    await expect.poll(() => again.sequences('bed-1'), { timeout: 15_000 }).toEqual(numbers(0, 30));
+    await expect.poll(() => edge.status().queue.packs).toBe(0);
+  });
+});
+
+describe('as a process', () => {
+  async function spawnEdge(environment: Record<string, string>): Promise<ChildProcess> {
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'edge/main.ts'], {
+      cwd: path.resolve(import.meta.dirname, '../..'),
+      env: {
+        ...process.env,
+        EDGE_DATA: folder,
+        EDGE_FACILITY: FACILITY,
+        EDGE_SECRET: GATEWAY_SECRET,
+        EDGE_STATUS_PORT: '0',
+        ...environment,
+      },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    closing.push(() => child.kill('SIGKILL'));
+    await new Promise<void>((resolve, reject) =>
+      child.once('message', () => resolve()).once('exit', code => reject(new Error(`ended: ${code}`))),
+    );
+    return child;
+  }
+
+  test('after kill -9 every acknowledged pack arrives, and devices sign in without the hub', async () => {
+    const first = await hubAt();
+    const port = await freePort();
+    const environment = { EDGE_PORT: String(port), EDGE_HUB_URL: first.url, EDGE_LOG: 'silent' };
+    const child = await spawnEdge(environment);
+    const bed = device(port, 'bed-1');
+    beat(bed, 20);
+    await bed.flushed();
+    await expect.poll(() => first.sequences('bed-1').length).toBe(20);
+    await first.close();
+    beat(bed, 500);
+    await expect.poll(() => bed.counts().acknowledged).toBeGreaterThan(100);
+    child.kill('SIGKILL');
+    const acknowledged = bed.counts().acknowledged;
+    await new Promise(resolve => child.once('exit', resolve));
+
+    await spawnEdge(environment);
+    await bed.flushed();
+    const hub = await hubAt(first.port);
+    const arrived = () => new Set([...first.sequences('bed-1'), ...hub.sequences('bed-1')]);
+    await expect.poll(() => arrived().size, { timeout: 15_000 }).toBe(520);
+    expect(acknowledged).toBeGreaterThan(100);
+    // A pack that was on disk and not yet acknowledged comes twice; the order is kept.
+    const once = [...new Set(hub.sequences('bed-1'))];
+    expect(once).toEqual(once.toSorted((a, b) => a! - b!));
+  });
+
+  test('SIGTERM ends it with status 0', async () => {
+    const child = await spawnEdge({ EDGE_PORT: '0', EDGE_HUB_URL: 'mqtt://127.0.0.1:1', EDGE_LOG: 'silent' });
+    child.kill('SIGTERM');
+    expect(await new Promise(resolve => child.once('exit', resolve))).toBe(0);
+  });
+});
+
+test('the status page tells queue, hub and devices', async () => {
+  const hub = await hubAt();
+  const edge = await edgeFor(hub.url);
+  await listKnown(edge);
+  const bed = device(edge.port, 'bed-1');
+  beat(bed, 3);
+  await bed.flushed();
+  const base = `http://127.0.0.1:${edge.statusPort}`;
+  const status = (await (await fetch(`${base}/status`)).json()) as ReturnType<Edge['status']>;
+  expect(status.hub.connected).toBe(true);
+  expect(status.devices.find(({ device }) => device === 'bed-1')).toMatchObject({ connected: true, packs: 3 });
+  expect(await (await fetch(base)).text()).toContain('ゲートウェイ');
+  expect((await fetch(`${base}/else`)).status).toBe(404);
+});
