@@ -3,10 +3,10 @@ import type { Location } from '@medplum/fhirtypes';
 import { type Context, Hono } from 'hono';
 import { GATEWAY, isId, loadProfiles } from '../../devices/index.ts';
 import type { Config } from '../config.ts';
-import { notAllowed, Problem } from '../http/problem.ts';
 import { readBody } from '../http/index.ts';
+import { notAllowed, Problem } from '../http/problem.ts';
 import type { HubEnv } from '../http/server-types.ts';
-import { hasRole, type Person } from '../identity/actor.ts';
+import { type Actor, hasRole, type Person } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';
 import type { Database, SampleStore } from '../store/index.ts';
 import { Assign, type CoverageView, type Credentials, NewDevice, NewGateway, type RefusalView } from './contract.ts';
@@ -46,10 +46,17 @@ export function deviceRoutes({ database, records, config, now = Date.now }: Devi
     if (type === 'Patient') {
       const residents = await records.residents(actor, facility);
       if (!residents.some(resident => resident.patient === id)) throw subjectElsewhere();
-    } else if (subject !== benchSubject(facility)) {
-      const location: Location = await records.as(actor).read('Location', id);
-      if (location.managingOrganization?.reference !== `Organization/${facility}`) throw subjectElsewhere();
+    } else if (subject !== benchSubject(facility) && !(await isPlaceOf(actor, facility, id))) throw subjectElsewhere();
+  }
+
+  /** Whether a Location or one that it is part of (room, floor, house) is the facility's. */
+  async function isPlaceOf(actor: Actor, facility: string, location: string): Promise<boolean> {
+    for (let id: string | undefined = location, level = 0; id && level < 4; level++) {
+      const place: Location = await records.as(actor).read('Location', id);
+      if (place.managingOrganization) return place.managingOrganization.reference === `Organization/${facility}`;
+      id = place.partOf?.reference?.split('/')[1];
     }
+    return false;
   }
 
   /** The facility of the device in the path, of those where the actor may act. @throws Problem 404, 403, 409 */

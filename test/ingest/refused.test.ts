@@ -112,7 +112,7 @@ test('of a pack with one bad reading the good ones are stored', async () => {
 test('a packet over 64 KiB ends its own connection before it takes memory, is kept aside, and disturbs nobody', async () => {
   const large = await newBed(stand, good.facility);
   const client = await stand.connect(large);
-  const closed = new Promise(resolve => client.once('close', resolve));
+  const closed = new Promise<void>(resolve => client.once('close', () => resolve()));
   client.publish(large.topic, Buffer.alloc(50 * 1024 * 1024, 'x'), { qos: 1 }, () => {});
   await goodGoesOn();
   await closed;
@@ -127,7 +127,7 @@ test('a packet over 64 KiB ends its own connection before it takes memory, is ke
 test('what came before the large packet on the same connection is stored', async () => {
   const large = await newBed(stand);
   const client = await stand.connect(large);
-  const closed = new Promise(resolve => client.once('close', resolve));
+  const closed = new Promise<void>(resolve => client.once('close', () => resolve()));
   client.publish(large.topic, bedPack(large.device, [large.time]), { qos: 1 }, () => {});
   client.publish(large.topic, Buffer.alloc(100_000, 'x'), { qos: 1 }, () => {});
   await closed;

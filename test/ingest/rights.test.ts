@@ -88,7 +88,7 @@ test('revoking a device cuts its connection and ends its sign-in; what it sent b
   const bed = await newBed(stand);
   const gateway = await stand.connect(await stand.registry.createGateway(bed.facility));
   const client = await stand.connect(bed);
-  const cut = new Promise(resolve => client.once('close', resolve));
+  const cut = new Promise<void>(resolve => client.once('close', () => resolve()));
   await stand.registry.revoke(bed.facility, bed.device);
   await cut;
   await expect(stand.connect(bed)).rejects.toMatchObject({ code: 4 });
@@ -99,7 +99,7 @@ test('revoking a device cuts its connection and ends its sign-in; what it sent b
 test('rotating a secret cuts the connection of the former one and lets the new one in', async () => {
   const bed = await newBed(stand);
   const client = await stand.connect(bed);
-  const cut = new Promise(resolve => client.once('close', resolve));
+  const cut = new Promise<void>(resolve => client.once('close', () => resolve()));
   const rotated = await stand.registry.rotate(bed.facility, bed.device);
   await cut;
   await expect(stand.connect(bed)).rejects.toMatchObject({ code: 4 });
