@@ -110,7 +110,7 @@ export async function startConsult(deps: ConsultDeps): Promise<Consult> {
     changed,
     refusals: () => ({ ...refusals }),
     async close() {
-      for (const room of open.values()) room.close();
+      await Promise.all([...open.values()].map(room => room.close()));
       workers.close();
       namespace.disconnectSockets(true);
     },

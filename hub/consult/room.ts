@@ -190,7 +190,7 @@ export class Room {
       await this.#deps.seats.closed(this.id);
       this.tell();
       for (const here of this.#here.values()) this.#emit(here, 'ended');
-      this.close();
+      await this.close();
     });
   }
 
@@ -247,14 +247,15 @@ export class Room {
     for (const here of this.#here.values()) this.#emit(here, 'encounter', view);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#emptyTimer);
     for (const grace of this.#graces.values()) clearTimeout(grace);
     this.#here.clear();
-    void this.#media?.then(media => media.close()).catch(() => undefined);
-    this.#media = null;
     this.#deps.onEmpty(this);
+    const media = await this.#media?.catch(() => undefined);
+    media?.close();
+    this.#media = null;
   }
 
   async #openMedia(): Promise<RoomMedia> {
@@ -328,7 +329,7 @@ export class Room {
   #watchEmpty(): void {
     clearTimeout(this.#emptyTimer);
     if (this.#here.size || this.#closed) return;
-    this.#emptyTimer = setTimeout(() => this.close(), this.#deps.limits.emptyMs);
+    this.#emptyTimer = setTimeout(() => void this.close(), this.#deps.limits.emptyMs);
     this.#emptyTimer.unref();
   }
 

@@ -18,7 +18,7 @@ import { openRecords, type Records } from '../../hub/records/index.ts';
 import { ROLE_SYSTEM } from '../../hub/records/systems.ts';
 import type { Database } from '../../hub/store/index.ts';
 
-const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' });
+const log = pino({ level: process.env.TEST_LOG ?? 'silent' });
 
 export interface Clinic {
   records: Records;
@@ -110,7 +110,7 @@ export async function startServer(
   const whois = (as: unknown) => people.get(String(as).replace('~', '/'));
   namespace.use((socket, next) => {
     const cookie = /as=([^;]+)/.exec(socket.handshake.headers.cookie ?? '')?.[1];
-    socket.data['actor'] = whois(socket.handshake.auth['as'] ?? cookie);
+    socket.data.actor = whois(socket.handshake.auth.as ?? cookie);
     next();
   });
   const config = readConfig({

@@ -93,6 +93,18 @@ export class ConsultClient extends Events<ConsultClientEvents> {
   close(): void {
     this.#finish(this.#phase);
   }
+  /** What has arrived since the media was set up, by kind: packets, and decoded frames of video. */
+  async received(): Promise<{ audioPackets: number; videoPackets: number; framesDecoded: number }> {
+    const sum = { audioPackets: 0, videoPackets: 0, framesDecoded: 0 };
+    for (const transport of this.#session?.transports ?? []) {
+      for (const stat of (await transport.getStats()).values() as Iterable<RTCInboundRtpStreamStats>) {
+        if (stat.type !== 'inbound-rtp') continue;
+        sum[stat.kind === 'audio' ? 'audioPackets' : 'videoPackets'] += stat.packetsReceived ?? 0;
+        sum.framesDecoded += stat.framesDecoded ?? 0;
+      }
+    }
+    return sum;
+  }
   /** For tests: cuts the socket's connection, as a lost network does. */
   cut(): void {
     this.#signalling.cut();

@@ -73,7 +73,10 @@ export class LocalMedia extends Events<{ change: Device }> {
 
   #take(device: Device, track: MediaStreamTrack | undefined): void {
     const state = this.#states[device];
-    if (!track) return this.#set(device, { problem: 'missing' });
+    if (!track) {
+      this.#set(device, { problem: 'missing' });
+      return;
+    }
     state.track?.stop();
     track.enabled = state.on;
     track.addEventListener('ended', () => {

@@ -100,8 +100,8 @@ export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefine
         producerId: answer.producer,
         kind: answer.kind,
         rtpParameters: answer.rtpParameters as types.RtpParameters,
-        // Sound and picture of one person in one stream keep in step; a screen has no lips.
-        streamId: `${view.reference} ${view.source === 'microphone' ? 'camera' : view.source}`,
+        // Sound and picture of one person in one stream keep in step; a screen has no lips. SDP allows no space in it.
+        streamId: `${view.reference}-${view.source === 'microphone' ? 'camera' : view.source}`.replace('/', '-'),
       });
       const latest = this.#wanted.get(view.producer);
       if (this.#closed || !latest) return consumer.close();

@@ -29,7 +29,7 @@ export async function openTransport(
   });
   transport.on('produce', ({ kind, rtpParameters, appData }, done, failed) => {
     signalling
-      .request('produce', { transport: id, kind, rtpParameters, source: String(appData['source']) })
+      .request('produce', { transport: id, kind, rtpParameters, source: String(appData.source) })
       .then(({ producer }) => done({ id: producer }), failed);
   });
 

@@ -1,0 +1,135 @@
+// Two browsers meet through the real SFU: picture and sound arrive on both sides, and come back by themselves after a killed
+// media worker and after a lost connection.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright';
+import { build } from 'vite';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Person } from '../../hub/identity/actor.ts';
+import { freshDatabase } from '../harness/index.ts';
+import { type Clinic, type ConsultServer, foundClinic, idOf, startServer } from './clinic.ts';
+
+const database = await freshDatabase();
+const pages = mkdtempSync(path.join(tmpdir(), 'consult-page-'));
+let clinic: Clinic;
+let server: ConsultServer;
+let browser: Browser;
+let doctor: Page;
+let patient: Page;
+
+/** What the test's page (page/page.js) shows of itself. */
+declare const page: {
+  client: { admit(reference: string): Promise<object>; cut(): void };
+  local: { setOn(device: 'camera' | 'microphone', on: boolean): void };
+  phase(): string;
+  sources(): string[];
+  width(): number;
+  received(): Promise<{ audioPackets: number; videoPackets: number; framesDecoded: number }>;
+};
+
+beforeAll(async () => {
+  clinic = await foundClinic(database);
+  await build({
+    root: path.resolve(import.meta.dirname, 'page'),
+    configFile: false,
+    logLevel: 'error',
+    build: { outDir: pages, emptyOutDir: true, target: 'es2022', minify: false },
+  });
+  server = await startServer(database, clinic, { pages: path.relative(process.cwd(), pages) });
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+  await database.close();
+  rmSync(pages, { recursive: true, force: true });
+});
+
+async function open(someone: Person, encounter: string): Promise<Page> {
+  const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
+  await context.addCookies([{ name: 'as', value: (someone.reference ?? '').replace('/', '~'), url: server.url }]);
+  const opened = await context.newPage();
+  if (process.env.TEST_LOG) opened.on('console', message => console.log(someone.name, message.text()));
+  await opened.goto(`${server.url}/index.html?encounter=${encounter}`);
+  return opened;
+}
+
+/** Waits until both see moving pictures and hear sound that came after this call. */
+async function expectPictureAndSound() {
+  for (const side of [doctor, patient]) {
+    await expect.poll(() => side.evaluate(() => page.sources()), { timeout: 20_000 }).toEqual(['camera', 'microphone']);
+    const before = await side.evaluate(() => page.received());
+    await expect
+      .poll(async () => (await side.evaluate(() => page.received())).framesDecoded - before.framesDecoded, { timeout: 20_000 })
+      .toBeGreaterThan(5);
+    await expect
+      .poll(async () => (await side.evaluate(() => page.received())).audioPackets - before.audioPackets, { timeout: 20_000 })
+      .toBeGreaterThan(5);
+    expect(await side.evaluate(() => page.width())).toBeGreaterThan(0);
+  }
+}
+
+test('a patient who is let in and the doctor see and hear each other', async () => {
+  const { body } = await server.ask(clinic.doctor, 'POST', '/encounters', {
+    pattern: 'DtoP',
+    patient: idOf(clinic.patient),
+    reason: '定期の診察',
+  });
+  doctor = await open(clinic.doctor, body.id);
+  await expect.poll(() => doctor.evaluate(() => page.phase()), { timeout: 15_000 }).toBe('in-room');
+  patient = await open(clinic.patient, body.id);
+  await expect.poll(() => patient.evaluate(() => page.phase()), { timeout: 15_000 }).toBe('waiting');
+  await doctor.evaluate(reference => page.client.admit(reference), clinic.patient.reference ?? '');
+  await expectPictureAndSound();
+});
+
+test('a camera that is switched off is told to the other side, and comes back', async () => {
+  await patient.evaluate(() => page.local.setOn('camera', false));
+  const frames = () => doctor.evaluate(async () => (await page.received()).framesDecoded);
+  await expect
+    .poll(async () => {
+      const before = await frames();
+      await doctor.waitForTimeout(400);
+      return (await frames()) - before;
+    })
+    .toBe(0);
+  await patient.evaluate(() => page.local.setOn('camera', true));
+  await expectPictureAndSound();
+});
+
+test('after the media worker is killed picture and sound come back without a click', async () => {
+  const [worker] = server.consult.workers();
+  process.kill(worker!.pid, 'SIGKILL');
+  await expect.poll(() => server.consult.workers()[0]?.pid, { timeout: 10_000 }).not.toBe(worker!.pid);
+  await expectPictureAndSound();
+});
+
+test('after a cut of the connection the page is back in its place, with the same picture going on', async () => {
+  const before = await patient.evaluate(() => page.received());
+  await patient.evaluate(() => page.client.cut());
+  await expect.poll(() => patient.evaluate(() => page.phase())).toBe('reconnecting');
+  await expect.poll(() => patient.evaluate(() => page.phase()), { timeout: 10_000 }).toBe('in-room');
+  await expectPictureAndSound();
+  // Had the media been set up anew, the counts would have begun at zero.
+  expect((await patient.evaluate(() => page.received())).audioPackets).toBeGreaterThan(before.audioPackets);
+});
+
+test('a reloaded page is in the room again without a click', async () => {
+  await patient.reload();
+  await expect.poll(() => patient.evaluate(() => page.phase()), { timeout: 15_000 }).toBe('in-room');
+  await expectPictureAndSound();
+});
