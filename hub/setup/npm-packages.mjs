@@ -28,7 +28,8 @@ export const npmPackages = {
         cwd: root,
         env,
         signal,
-        onLine: line => step.news(`npm ci: ${line}`),
+        // Its warnings about the Node that only installs would hide what it does.
+        onLine: line => line.startsWith('npm warn') || step.news(`npm ci: ${line}`),
       });
     } catch (cause) {
       signal?.throwIfAborted();

@@ -8,6 +8,8 @@ import { run } from './command.mjs';
 /** The newest binding that tfjs-node asks for; later Nodes serve it too. */
 const NODE_API = 8;
 const FETCH_TIMEOUT = 300_000;
+/** Tried with tfjs-node 4.22; the C interface hardly changes, but what was not tried is not fetched. */
+const WHEEL = 'tensorflow-cpu==2.21.0';
 const WEBASSEMBLY = 'WebAssembly';
 
 export const tensorflowNative = {
@@ -73,8 +75,8 @@ async function fromWheel({ root, environment, step, signal }) {
   const deps = path.join(folder, 'deps');
   const work = mkdtempSync(path.join(tmpdir(), 'tensorflow-wheel-'));
   try {
-    step.begin('fetching tensorflow-cpu with pip');
-    const pip = ['-m', 'pip', 'download', '-q', '--no-deps', '--only-binary', ':all:', '-d', work, 'tensorflow-cpu'];
+    step.begin(`fetching ${WHEEL} with pip`);
+    const pip = ['-m', 'pip', 'download', '-q', '--no-deps', '--only-binary', ':all:', '-d', work, WHEEL];
     await run('python3', pip, { env: environment, signal, timeout: FETCH_TIMEOUT });
     const wheel = readdirSync(work).find(name => name.endsWith('.whl'));
     if (!wheel) throw new Error('pip brought no wheel');
