@@ -40,16 +40,23 @@ export class Agitation {
     this.#forced = forced.toSorted((a, b) => a.onset - b.onset);
   }
 
-  /** Moves to `time`. Returns the level (0 calm … about 1.2) and the episode whose onset this tick is, if any. */
-  step(time: number, hour: number, surroundings: Surroundings): { level: number; begins: Episode | null } {
+  /** Adds an episode that comes for certain. */
+  force(episode: Episode): void {
+    this.#forced.push(episode);
+    this.#forced.sort((a, b) => a.onset - b.onset);
+  }
+
+  /** Moves to `time`. Returns the level (0 calm … about 1.2), and the episode whose prodrome or onset begins in this tick, if any. */
+  step(time: number, hour: number, surroundings: Surroundings): { level: number; rises: Episode | null; begins: Episode | null } {
+    const before = this.#current;
     this.#begin(time, hour, surroundings);
     const current = this.#current;
-    if (!current) return { level: 0, begins: null };
+    if (!current) return { level: 0, rises: null, begins: null };
     const start = current.onset - current.prodrome;
     if (time >= current.end + 25 * MINUTE) {
       this.#current = null;
       this.#restUntil = time + REST;
-      return { level: 0, begins: null };
+      return { level: 0, rises: null, begins: null };
     }
     this.#flicker = 0.85 * this.#flicker + this.#random.normal(0, 0.1);
     let level = 0;
@@ -57,7 +64,8 @@ export class Agitation {
     else if (time < current.end) level = 1;
     else level = Math.exp(-(time - current.end) / (10 * MINUTE));
     const begins = !current.subsides && current.onset >= time && current.onset < time + TICK ? toEpisode(current) : null;
-    return { level: Math.max(0, current.intensity * level * (1 + this.#flicker)), begins };
+    const rises = current !== before && !current.subsides ? toEpisode(current) : null;
+    return { level: Math.max(0, current.intensity * level * (1 + this.#flicker)), rises, begins };
   }
 
   #begin(time: number, hour: number, { roomTemperature, poorNight }: Surroundings) {

@@ -26,6 +26,8 @@ export interface Tick {
   samples: Sample[];
   /** The resident is seen in the corridor, or no longer. */
   corridor: { on: boolean; time: number }[];
+  /** An episode's prodrome begins in this tick; upsets that subside are none. */
+  rises: Episode | null;
   /** An episode's onset lies in this tick. */
   begins: Episode | null;
   /** 0 calm … about 1.2; what no sensor sees. For tests and for the facility's progress lines. */
@@ -83,6 +85,11 @@ export class ResidentSimulation {
     return this.#time;
   }
 
+  /** Adds an episode that comes for certain; its prodrome should lie ahead. */
+  force(episode: Episode): void {
+    this.#agitation.force(episode);
+  }
+
   /** Lets 30 seconds of the story pass. */
   tick(): Tick {
     const time = this.#time;
@@ -91,7 +98,7 @@ export class ResidentSimulation {
     if (dayNumber(time) !== this.#day) this.#newDay(time);
     const now = this.#happenings.at(time, TICK);
     const behaviour = this.#behaviour;
-    const { level, begins } = this.#agitation.step(time, hour, {
+    const { level, rises, begins } = this.#agitation.step(time, hour, {
       roomTemperature: this.#room.temperature,
       poorNight: behaviour.poorNight,
     });
@@ -103,7 +110,7 @@ export class ResidentSimulation {
     this.#read(time, level, now, samples);
     samples.sort((a, b) => a.time - b.time);
     const corridor = changes.filter(change => change.contact === 'corridor').map(({ on, time }) => ({ on, time: Math.round(time) }));
-    return { time, samples, corridor, begins, agitation: level, activity: behaviour.activity };
+    return { time, samples, corridor, rises, begins, agitation: level, activity: behaviour.activity };
   }
 
   #newDay(time: number) {

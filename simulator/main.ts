@@ -1,0 +1,30 @@
+// The simulator's command line: `npm run simulate -- facility …` and `npm run simulate -- export …`.
+import { runExport } from './export.ts';
+import { runFacility } from './facility/command.ts';
+
+const HELP = `npm run simulate -- COMMAND [options]
+
+  facility   runs a facility's devices against a gateway or hub, live
+  export     writes simulated residents' samples and episodes as NDJSON
+
+npm run simulate -- COMMAND --help says more.
+`;
+
+const COMMANDS: Record<string, (args: string[]) => Promise<void>> = { facility: runFacility, export: runExport };
+
+// A reader that has seen enough closes the pipe; that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+const [name = '', ...args] = process.argv.slice(2);
+const command = COMMANDS[name];
+if (name === '--help' || name === '-h') process.stdout.write(HELP);
+else if (!command) {
+  process.stderr.write(`${name ? `There is no command "${name}".\n` : ''}${HELP}`);
+  process.exitCode = 2;
+} else {
+  try {
+    await command(args);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nnpm run simulate -- ${name} --help says more.\n`);
+    process.exitCode = 1;
+  }
+}
