@@ -34,9 +34,11 @@ export function createProgress({ out = process.stderr, total, quiet = false }) {
       let news = '';
       let timer;
       const show = () => {
-        const text = `${label} ${news} (${seconds(begun)})`;
-        if (terminal) out.write(`\r\x1b[2K${text.slice(0, (out.columns ?? 80) - 1)}`);
-        else out.write(`${text}\n`);
+        const time = `(${seconds(begun)})`;
+        const text = `${label} ${news}`;
+        // The time stays in sight on a narrow terminal.
+        if (terminal) out.write(`\r\x1b[2K${text.slice(0, (out.columns || 80) - time.length - 2)} ${time}`);
+        else out.write(`${text} ${time}\n`);
       };
       const end = text => {
         clearInterval(timer);
