@@ -1,0 +1,58 @@
+// Alerts and the floor over HTTP, mounted at /api/alerts.
+import { Hono } from 'hono';
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import { checked, readBody } from '../http/request.ts';
+import type { HubEnv } from '../http/server-types.ts';
+import type { Records } from '../records/records.ts';
+import type { Alerts } from './alerts.ts';
+import { Acknowledge, CareHint, RecordOutcome } from './contract.ts';
+
+const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
+const STATES = ['open', 'acknowledged', 'resolved'] as const;
+const FloorQuery = z.object({ facility: id });
+const ListQuery = z.object({
+  facility: id,
+  state: z
+    .string()
+    .default('open,acknowledged')
+    .transform(text => text.split(','))
+    .pipe(z.array(z.enum(STATES))),
+});
+
+export function alertRoutes({
+  alerts,
+  config,
+}: {
+  alerts: Alerts;
+  records: Records;
+  config: Pick<Config, 'predictSeconds'>;
+}): Hono<HubEnv> {
+  const routes = new Hono<HubEnv>();
+  routes.get('/', async context => {
+    const { facility, state } = checked(ListQuery, context.req.query());
+    return context.json(await alerts.list(context.var.actor, facility, state));
+  });
+  routes.get('/floor', async context => {
+    const { facility } = checked(FloorQuery, context.req.query());
+    return context.json(await alerts.floor(context.var.actor, facility, config.predictSeconds));
+  });
+  routes.get('/hint/:patient', async context =>
+    context.json({ text: await alerts.careHint(context.var.actor, checked(id, context.req.param('patient'))) }),
+  );
+  routes.put('/hint/:patient', async context => {
+    const { text } = await readBody(context, CareHint);
+    await alerts.setCareHint(context.var.actor, checked(id, context.req.param('patient')), text);
+    return context.json({ text });
+  });
+  routes.get('/:id', async context => context.json(await alerts.read(context.var.actor, context.req.param('id'))));
+  routes.post('/:id/acknowledge', async context => {
+    await readBody(context, Acknowledge);
+    return context.json(await alerts.acknowledge(context.var.actor, context.req.param('id')));
+  });
+  routes.post('/:id/outcome', async context => {
+    const outcome = await readBody(context, RecordOutcome);
+    return context.json(await alerts.recordOutcome(context.var.actor, context.req.param('id'), outcome));
+  });
+  return routes;
+}

@@ -1,0 +1,75 @@
+// Alerts in PostgreSQL. Each change and its notification are one transaction: who hears of an alert finds it.
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Database, NoTables } from '../store/index.ts';
+import type { AlertView, Outcome, PredictionView } from './contract.ts';
+
+export interface AlertRow {
+  id: string;
+  patient: string;
+  facility: string;
+  raised_at: Date;
+  prediction: PredictionView;
+  state: AlertView['state'];
+  fell_at: Date | null;
+  acknowledged_by: string | null;
+  acknowledged_at: Date | null;
+  outcome: Outcome | null;
+  onset: Date | null;
+  comment: string | null;
+  resolved_by: string | null;
+  resolved_at: Date | null;
+  assessment: string | null;
+}
+
+export type Connection = Kysely<NoTables> | Transaction<NoTables>;
+
+/** Runs `change` in a transaction that tells of every alert it returns. */
+export async function changing(database: Database, change: (connection: Connection) => Promise<AlertRow[]>): Promise<AlertRow[]> {
+  return database.kysely.transaction().execute(async transaction => {
+    const rows = await change(transaction);
+    for (const { id, facility } of rows)
+      await sql`select pg_notify('alerts', ${JSON.stringify({ alert: id, facility })})`.execute(transaction);
+    return rows;
+  });
+}
+
+/** The newest alert of each of the patients that has one. */
+export async function lastAlerts(connection: Connection, patients: string[]): Promise<Map<string, AlertRow>> {
+  if (!patients.length) return new Map();
+  const { rows } = await sql<AlertRow>`
+    select a.* from unnest(${patients}::text[]) as wanted(patient)
+    cross join lateral (select * from alerts where patient = wanted.patient order by raised_at desc limit 1) a`.execute(connection);
+  return new Map(rows.map(row => [row.patient, row]));
+}
+
+export async function alertById(connection: Connection, id: string): Promise<AlertRow | null> {
+  if (!/^[0-9a-f-]{36}$/.test(id)) return null;
+  const { rows } = await sql<AlertRow>`select * from alerts where id = ${id}::uuid`.execute(connection);
+  return rows[0] ?? null;
+}
+
+/** Newest first, at most 500. */
+export async function alertsOfFacility(connection: Connection, facility: string, states: AlertView['state'][]): Promise<AlertRow[]> {
+  const { rows } = await sql<AlertRow>`
+    select * from alerts where facility = ${facility} and state = any(${states}::text[]) order by raised_at desc limit 500`.execute(
+    connection,
+  );
+  return rows;
+}
+
+/** In order of time; `from` inclusive, `to` exclusive. */
+export async function alertsOfPatient(connection: Connection, patient: string, from: Date, to: Date): Promise<AlertRow[]> {
+  const { rows } = await sql<AlertRow>`
+    select * from alerts where patient = ${patient} and raised_at >= ${from} and raised_at < ${to} order by raised_at limit 1000`.execute(
+    connection,
+  );
+  return rows;
+}
+
+/** Unresolved alerts of the patients. */
+export async function unresolvedOf(connection: Connection, patients: string[]): Promise<Map<string, AlertRow>> {
+  if (!patients.length) return new Map();
+  const { rows } = await sql<AlertRow>`
+    select * from alerts where patient = any(${patients}::text[]) and state <> 'resolved'`.execute(connection);
+  return new Map(rows.map(row => [row.patient, row]));
+}
