@@ -1,4 +1,10 @@
 // The record: FHIR R4 over PostgreSQL, consent and audit, notes, documents and their delivery.
+export { type DayRisk, type DaySummary, type QuantitySummary, sensorSummary } from './day-summary.ts';
 export { fhirRoutes } from './fhir-routes.ts';
+export { kanjiName } from './names.ts';
+export { type NoteDeps, noteRoutes, noteStates } from './note-routes.ts';
 export { type OpenRecords, openRecords } from './open.ts';
+export { type OutboxDeps, startOutbox } from './outbox.ts';
 export type { Action, Category, Records, Repository, Resident } from './records.ts';
+export { recordRoutes } from './routes.ts';
+export * from './systems.ts';

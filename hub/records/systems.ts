@@ -18,3 +18,15 @@ export const INSURED_PERSON = 'http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance
 export const NAME_REPRESENTATION = 'http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation';
 /** Care hint of a facility for one resident, on the residence Encounter. */
 export const CARE_HINT_EXTENSION = `${OWN}:care-hint`;
+/** UCUM units. */
+export const UCUM = 'http://unitsofmeasure.org';
+/** Observation statistics of HL7 (average, minimum, maximum, count). */
+export const STATISTICS = 'http://terminology.hl7.org/CodeSystem/observation-statistics';
+export const DOCUMENT_TYPE = 'http://jpfhir.jp/fhir/Common/CodeSystem/doc-typecodes';
+export const DOCUMENT_SUBTYPE = 'http://jpfhir.jp/fhir/Common/CodeSystem/doc-subtypecodes';
+export const DOCUMENT_SECTION = 'http://jpfhir.jp/fhir/clins/CodeSystem/document-section';
+/** JP-CLINS: identifier of a document bundle, `<facility10>^<year>^<1-36 of A-Za-z0-9->`. */
+export const BUNDLE_IDENTIFIER = 'http://jpfhir.jp/fhir/clins/bundle-identifier';
+export const RESOURCE_INSTANCE = 'http://jpfhir.jp/fhir/core/IdSystem/resourceInstance-identifier';
+/** Facility patient ID: this and the institution's ten digits. */
+export const FACILITY_PATIENT_PREFIX = 'urn:oid:1.2.392.100495.20.3.51.1';

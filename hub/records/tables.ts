@@ -21,7 +21,7 @@ export type RecordTables = {
   resource_history: { type: string; id: string; version: string | number; content: unknown; last_updated: Stamp; actor: string };
   audit_events: {
     id: Generated<string>;
-    at: Generated<Stamp>;
+    at: Stamp;
     actor_kind: string;
     account: string | null;
     session: string | null;
@@ -63,7 +63,7 @@ export type RecordTables = {
     author: string;
     state: ColumnType<'waiting' | 'delivered' | 'refused', 'waiting' | undefined, 'waiting' | 'delivered' | 'refused'>;
     attempts: Generated<number>;
-    created_at: Generated<Stamp>;
+    created_at: Stamp;
     next_attempt: NullableStamp;
     delivered_at: NullableStamp;
     problem: string | null;

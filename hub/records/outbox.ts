@@ -1,0 +1,179 @@
+// Delivers signed documents to the shared record platform: one wake-up job per document in pg-boss, the truth in the table `deliveries`.
+import type { OperationOutcome } from '@medplum/fhirtypes';
+import { PgBoss } from 'pg-boss';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { Problem } from '../http/problem.ts';
+import { service } from '../identity/actor.ts';
+import type { Database } from '../store/index.ts';
+import { writeAudit } from './audit.ts';
+import type { OpenRecords } from './open.ts';
+import type { RecordTables } from './tables.ts';
+
+const QUEUE = 'deliver-document';
+const FIRST_DELAY_SECONDS = 2;
+const LONGEST_DELAY_SECONDS = 600;
+const REQUEST_MS = 15_000;
+/** Answers that say the document is at fault. Everything else is the platform's or the network's trouble and passes. */
+const REFUSALS = new Set([400, 409, 413, 415, 422]);
+
+/** Seconds until the next attempt after so many failed ones: 2, 4, 8 … 600. */
+export const delayAfter = (attempts: number) => Math.min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** Math.max(0, attempts - 1));
+
+export interface OutboxDeps {
+  config: Pick<Config, 'platformUrl'>;
+  database: Database;
+  records: OpenRecords;
+  log: Logger;
+  fetch?: typeof fetch;
+}
+
+/**
+ * Starts delivering. New documents are announced by NOTIFY `outbox`; what is not delivered is tried again after a growing delay, also
+ * after a restart. A lost answer leads to a second POST of the same bundle identifier, which the platform answers with the copy it has.
+ */
+export async function startOutbox({
+  config,
+  database,
+  records,
+  log,
+  fetch: post = fetch,
+}: OutboxDeps): Promise<{ close(): Promise<void> }> {
+  const tables = database.kysely.withTables<RecordTables>();
+  const { platformUrl } = config;
+  if (!platformUrl) {
+    log.info('no shared record platform is configured (HUB_PLATFORM_URL): documents wait in the outbox');
+    return { close: async () => undefined };
+  }
+  const boss = new PgBoss({ connectionString: database.url, schema: 'pgboss', max: 2, schedule: false, application_name: 'hub-outbox' });
+  boss.on('error', error => log.warn({ problem: error.message }, 'the job queue has trouble'));
+  await boss.start();
+  // `short`: one job waits for a document at a time, while another may be at work on it.
+  if (!(await boss.getQueue(QUEUE))) await boss.createQueue(QUEUE, { policy: 'short' });
+
+  const wake = async (id: string, at: Date) => {
+    // A job that waits already may be due later than now: it is moved, not doubled.
+    const moved = await boss.update(QUEUE, { id }, { singletonKey: id, startAfter: at, match: 'all' });
+    if (moved.updated > 0) return;
+    await boss.send(
+      QUEUE,
+      { id },
+      {
+        singletonKey: id,
+        startAfter: at,
+        expireInSeconds: 60,
+        retryLimit: 20,
+        retryDelay: 2,
+        retryBackoff: true,
+        retryDelayMax: LONGEST_DELAY_SECONDS,
+      },
+    );
+  };
+  const wakeAll = async () => {
+    const waiting = await tables.selectFrom('deliveries').select(['id', 'next_attempt']).where('state', '=', 'waiting').execute();
+    for (const { id, next_attempt } of waiting) await wake(id, next_attempt ?? new Date());
+  };
+  const logged = (work: Promise<void>) =>
+    work.catch(error => log.warn({ problem: (error as Error).message }, 'the outbox could not be read'));
+
+  async function deliver(id: string): Promise<void> {
+    const later = await tables.transaction().execute(async connection => {
+      // Held until the answer is in the table: two nodes never send the same document at once.
+      const delivery = await connection
+        .selectFrom('deliveries')
+        .selectAll()
+        .where('id', '=', id)
+        .forUpdate()
+        .skipLocked()
+        .executeTakeFirst();
+      if (delivery?.state !== 'waiting') return null;
+      const attempts = delivery.attempts + 1;
+      const verdict = await attempt(delivery.bundle);
+      const now = new Date();
+      const next = new Date(now.getTime() + delayAfter(attempts) * 1000);
+      const outcome = {
+        delivered: { state: 'delivered' as const, delivered_at: now, next_attempt: null, problem: null },
+        refused: { state: 'refused' as const, next_attempt: null, problem: verdict.problem },
+        later: { state: 'waiting' as const, next_attempt: next, problem: verdict.problem },
+      }[verdict.kind];
+      await connection
+        .updateTable('deliveries')
+        .set({ attempts, ...outcome })
+        .where('id', '=', id)
+        .execute();
+      if (verdict.kind !== 'later') {
+        const what =
+          verdict.kind === 'delivered'
+            ? { ja: '文書を共有基盤へ送った', en: 'delivered a document to the shared record platform' }
+            : { ja: '共有基盤が文書を受け取らなかった', en: 'the shared record platform refused a document' };
+        const entry = {
+          actor: service('outbox'),
+          action: 'deliver',
+          what,
+          resource: `Bundle/${delivery.bundle}`,
+          patients: [delivery.patient],
+        };
+        await writeAudit(connection, [{ ...entry, allowed: verdict.kind === 'delivered' }]);
+      }
+      log.info({ delivery: id, attempts, outcome: verdict.kind }, 'document delivery');
+      return verdict.kind === 'later' ? next : null;
+    });
+    if (later) await wake(id, later);
+  }
+
+  async function attempt(bundle: string): Promise<{ kind: 'delivered' | 'refused' | 'later'; problem: string | null }> {
+    let body: string;
+    try {
+      body = JSON.stringify(await records.guarded(service('outbox')).read('Bundle', bundle));
+    } catch (error) {
+      if (error instanceof Problem && error.status === 403)
+        return { kind: 'refused', problem: '患者さんが共有を望んでいません。 / The patient does not share this.' };
+      throw error;
+    }
+    let response: Response;
+    try {
+      response = await post(new URL('/bundles', platformUrl), {
+        method: 'POST',
+        headers: { 'content-type': 'application/fhir+json' },
+        body,
+        signal: AbortSignal.timeout(REQUEST_MS),
+      });
+    } catch (error) {
+      const { message, cause } = error as Error;
+      return { kind: 'later', problem: `つながりません / not reachable: ${cause instanceof Error ? cause.message : message}` };
+    }
+    const text = await response.text().catch(() => '');
+    if (response.ok) return { kind: 'delivered', problem: null };
+    return { kind: REFUSALS.has(response.status) ? 'refused' : 'later', problem: `${response.status} ${wordsOf(text)}`.trim() };
+  }
+
+  await boss.work<{ id: string }>(QUEUE, { batchSize: 1, pollingIntervalSeconds: 2 }, async ([job]) => {
+    if (job) await deliver(job.data.id);
+  });
+  const stop = await database.listen(
+    'outbox',
+    () => void logged(wakeAll()),
+    () => void logged(wakeAll()),
+  );
+  await wakeAll();
+  return {
+    async close() {
+      await stop();
+      await boss.stop({ graceful: true, timeout: 5000 });
+    },
+  };
+}
+
+/** What the platform says in its OperationOutcome, each issue with its place. */
+function wordsOf(body: string): string {
+  try {
+    const outcome = JSON.parse(body) as OperationOutcome;
+    const issues = (outcome.issue ?? []).map(issue =>
+      `${issue.expression?.[0] ?? ''} ${issue.details?.text ?? issue.diagnostics ?? issue.code}`.trim(),
+    );
+    if (issues.length) return issues.join('; ').slice(0, 2000);
+  } catch {
+    // Not an OperationOutcome: its beginning has to do.
+  }
+  return body.slice(0, 300);
+}

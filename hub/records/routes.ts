@@ -1,0 +1,133 @@
+// What pages ask of the record besides FHIR: deliveries, the audit trail, a patient's timeline, documents, sharing.
+import type { DocumentReference } from '@medplum/fhirtypes';
+import { Hono } from 'hono';
+import { sql } from 'kysely';
+import { z } from 'zod';
+import { notAllowed, notFound, Problem } from '../http/problem.ts';
+import { checked, readBody } from '../http/request.ts';
+import type { HubEnv } from '../http/server-types.ts';
+import { hasRole, type Person, requireRole } from '../identity/actor.ts';
+import type { Database } from '../store/index.ts';
+import type { AuditView, DeliveryView } from './contract.ts';
+import type { OpenRecords } from './open.ts';
+import { setSharing, sharingOf } from './sharing.ts';
+import type { RecordTables } from './tables.ts';
+import { timelineOf } from './timeline.ts';
+
+const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
+const AuditQuery = z.object({
+  patient: id.optional(),
+  from: z.iso.datetime({ offset: true }).optional(),
+  to: z.iso.datetime({ offset: true }).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(200),
+});
+const Sharing = z.object({ organization: id, allow: z.boolean() });
+
+/** Mounted at /api/records. */
+export function recordRoutes({ records, database }: { records: OpenRecords; database: Database }): Hono<HubEnv> {
+  const tables = database.kysely.withTables<RecordTables>();
+  const app = new Hono<HubEnv>();
+
+  app.get('/deliveries', async context => {
+    const { actor } = context.var;
+    requireRole(actor, ['administrator', 'doctor', 'specialist']);
+    let query = tables.selectFrom('deliveries').selectAll().orderBy('created_at', 'desc').limit(200);
+    if (!hasRole(actor, ['administrator'])) query = query.where('author', '=', actor.reference ?? '');
+    const rows = await query.execute();
+    return context.json(
+      rows.map(
+        (row): DeliveryView => ({
+          id: row.id,
+          document: row.document,
+          title: row.title,
+          state: row.state,
+          attempts: row.attempts,
+          nextAttempt: row.next_attempt?.toISOString() ?? null,
+          deliveredAt: row.delivered_at?.toISOString() ?? null,
+          problem: row.problem,
+        }),
+      ),
+    );
+  });
+
+  app.post('/deliveries/:id/retry', async context => {
+    const { actor } = context.var;
+    requireRole(actor, ['administrator']);
+    const delivery = checked(z.uuid(), context.req.param('id'));
+    const changed = await tables
+      .updateTable('deliveries')
+      .set({ state: 'waiting', next_attempt: new Date(), problem: null })
+      .where('id', '=', delivery)
+      .where('state', '<>', 'delivered')
+      .returning(['patient'])
+      .executeTakeFirst();
+    if (!changed) throw notFound();
+    await records.audit({
+      actor,
+      action: 'deliver',
+      what: { ja: '文書をもう一度送る', en: 'retry a delivery' },
+      patient: changed.patient,
+      allowed: true,
+    });
+    await database.notify('outbox', {});
+    return context.json({});
+  });
+
+  app.get('/audit', async context => {
+    const { actor } = context.var;
+    const { patient, from, to, limit } = checked(AuditQuery, context.req.query());
+    const own = actor.reference?.startsWith('Patient/') ? actor.reference.slice('Patient/'.length) : undefined;
+    if (!hasRole(actor, ['administrator']) && (!own || (patient ?? own) !== own)) throw notAllowed();
+    const about = hasRole(actor, ['administrator']) ? patient : own;
+    let query = tables.selectFrom('audit_events').selectAll().orderBy('id', 'desc').limit(limit);
+    if (about) query = query.where(sql<boolean>`patients @> array[${about}]::text[]`);
+    if (from) query = query.where('at', '>=', new Date(from));
+    if (to) query = query.where('at', '<', new Date(to));
+    const rows = await query.execute();
+    return context.json(
+      rows.map(
+        (row): AuditView => ({
+          id: row.id,
+          at: row.at.toISOString(),
+          who: row.who,
+          role: row.role,
+          organizationName: row.organization_name,
+          action: row.action as AuditView['action'],
+          what: row.what,
+          patient: about ?? row.patients[0] ?? null,
+          allowed: row.allowed && !(about && row.refused.includes(about)),
+        }),
+      ),
+    );
+  });
+
+  app.get('/timeline/:patient', async context =>
+    context.json(await timelineOf(records, database, context.var.actor, checked(id, context.req.param('patient')))),
+  );
+
+  app.get('/documents/:id', async context => {
+    const view = records.guarded(context.var.actor);
+    const reference = (await view.read('DocumentReference', checked(id, context.req.param('id')))) as DocumentReference;
+    const bundle = /^Bundle\/(.+)$/.exec(reference.content[0]?.attachment.url ?? '')?.[1];
+    if (!bundle) throw notFound();
+    return context.body(JSON.stringify(await view.read('Bundle', bundle)), 200, { 'content-type': 'application/fhir+json; charset=utf-8' });
+  });
+
+  app.get('/sharing', async context => context.json(await sharingOf(records, patientIn(context.var.actor))));
+  app.post('/sharing', async context => {
+    const person = patientIn(context.var.actor);
+    const { organization, allow } = await readBody(context, Sharing);
+    await setSharing(records, person, organization, allow);
+    return context.json(await sharingOf(records, person));
+  });
+  return app;
+}
+
+/** @throws Problem 403 unless the actor is a patient */
+function patientIn(actor: Person): Person {
+  if (actor.reference?.startsWith('Patient/')) return actor;
+  throw new Problem(403, 'patients-only', {
+    ja: '共有を決められるのは患者さん本人だけです。',
+    en: 'Only the patient decides what is shared.',
+  });
+}
