@@ -23,6 +23,8 @@ interface Session {
   login: Login;
   /** Hex SHA-256 of the secret it signed in with. */
   secretSha256: string;
+  /** When it was signed in, ms since 1970. */
+  since: number;
 }
 
 export interface Broker {
@@ -63,18 +65,20 @@ export async function openBroker({
   let refusedSignIns = 0;
 
   async function signIn(client: Client, username: string | undefined, password: Buffer | undefined): Promise<Session> {
+    const since = Date.now();
     if (withoutId.has(client)) throw refusal(IDENTIFIER_REJECTED, 'a session that is kept needs a client id');
     const login = username === undefined ? null : parseUsername(username);
     if (!login || !password?.length) throw refusal(BAD_CREDENTIALS, 'no such username');
     if (login.kind === 'hub') {
       if (!isSecret(password, internalSha256)) throw refusal(BAD_CREDENTIALS, 'wrong secret');
-      return { login, secretSha256: internalSha256 };
+      return { login, secretSha256: internalSha256, since };
     }
-    let kept = await secretOf(login, directory.of(login.facility));
+    const name = usernameOf(login);
+    let kept: string | null | undefined = (await directory.of(login.facility)).credentials.get(name);
     // A device that was registered a moment ago.
-    if (!kept || !isSecret(password, kept)) kept = await secretOf(login, directory.freshOf(login.facility));
+    if (!kept || !isSecret(password, kept)) kept = await directory.credentialOf(name);
     if (!kept || !isSecret(password, kept)) throw refusal(BAD_CREDENTIALS, 'unknown, revoked or wrong secret');
-    return { login, secretSha256: kept };
+    return { login, secretSha256: kept, since };
   }
 
   const options: AedesOptions = {
@@ -170,9 +174,10 @@ export async function openBroker({
       for (const devices of benches.values()) if (devices.has(device) || devices.has('*')) return true;
       return false;
     },
-    cutRevoked({ facility, credentials }) {
-      for (const [client, { login, secretSha256 }] of sessions) {
-        if (login.kind === 'hub' || login.facility !== facility) continue;
+    cutRevoked({ facility, credentials, loadedAt }) {
+      for (const [client, { login, secretSha256, since }] of sessions) {
+        // A list that is older than the session cannot know its credentials.
+        if (login.kind === 'hub' || login.facility !== facility || since > loadedAt) continue;
         if (credentials.get(usernameOf(login)) === secretSha256) continue;
         log.info({ username: usernameOf(login) }, 'connection cut: its credentials are no longer in force');
         client.close();
@@ -192,10 +197,6 @@ export async function openBroker({
       if (server.listening) await new Promise<void>(resolve => server.close(() => resolve()));
     },
   };
-}
-
-async function secretOf(login: Exclude<Login, { kind: 'hub' }>, directory: FacilityDirectory | Promise<FacilityDirectory>) {
-  return (await directory).credentials.get(usernameOf(login));
 }
 
 const usernameOf = (login: Exclude<Login, { kind: 'hub' }>) =>

@@ -1,4 +1,5 @@
 // The registry as the broker needs it: in memory, a facility at a time, renewed when the registry says that it changed.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Profile } from '../../devices/index.ts';
 import type { Database } from '../store/index.ts';
 import { REGISTRY_CHANNEL } from './registry.ts';
@@ -22,7 +23,7 @@ export interface FacilityDirectory {
   devices: ReadonlyMap<string, DirectoryDevice>;
   /** Hex SHA-256 of the secret in force, by username. */
   credentials: ReadonlyMap<string, string>;
-  /** Milliseconds since 1970. */
+  /** When reading began, ms since 1970: later changes are not in it. */
   loadedAt: number;
 }
 
@@ -31,8 +32,8 @@ export function subjectAt(device: DirectoryDevice, time: number): string | null 
   return device.assignments.find(({ from, to }) => from <= time && time < to)?.subject ?? null;
 }
 
-/** A refusal may be due to a registry that is younger than the cache: one this old is read again first. */
-const FRESH = 1000;
+/** Shortest time between two readings of a facility that messages ask for, ms: so nobody can make the hub read without end. */
+const BETWEEN_READS = 1000;
 
 interface Entry {
   current?: FacilityDirectory;
@@ -42,8 +43,13 @@ interface Entry {
 export interface Directory {
   /** What is known now, or a promise while it is being read. */
   of(facility: string): FacilityDirectory | Promise<FacilityDirectory>;
-  /** As `of`, but not older than a second: for the moment before something is refused. */
-  freshOf(facility: string): FacilityDirectory | Promise<FacilityDirectory>;
+  /**
+   * What the registry says after this call, at most a second later: asked before a sample is refused for want of an entry that may have
+   * been made a moment ago.
+   */
+  freshOf(facility: string): Promise<FacilityDirectory>;
+  /** Hex SHA-256 of the secret in force, read now; null for none. For a sign-in that what is known would refuse. */
+  credentialOf(username: string): Promise<string | null>;
   /** Facilities with a gateway that may sign in. */
   gatewayFacilities(): Promise<string[]>;
   close(): Promise<void>;
@@ -66,6 +72,8 @@ export async function openDirectory({
 }): Promise<Directory> {
   const tables = database.kysely.withTables<IngestTables>();
   const entries = new Map<string, Entry>();
+  /** Readings that were asked for and have not begun. */
+  const renewals = new Map<string, Promise<FacilityDirectory>>();
   let closed = false;
 
   async function read(facility: string): Promise<FacilityDirectory> {
@@ -147,9 +155,24 @@ export async function openDirectory({
   return {
     of,
     freshOf(facility) {
-      const entry = entries.get(facility);
-      if (entry?.current && !entry.loading && entry.current.loadedAt < Date.now() - FRESH) return load(facility);
-      return of(facility);
+      const asked = renewals.get(facility);
+      if (asked) return asked;
+      const wait = (entries.get(facility)?.current?.loadedAt ?? 0) + BETWEEN_READS - Date.now();
+      const renewal = sleep(Math.max(0, wait), undefined, { ref: false }).then(() => {
+        renewals.delete(facility);
+        return load(facility);
+      });
+      renewals.set(facility, renewal);
+      return renewal;
+    },
+    async credentialOf(username) {
+      const row = await tables
+        .selectFrom('ingest_credential')
+        .select('secret_sha256')
+        .where('username', '=', username)
+        .where('revoked', 'is', null)
+        .executeTakeFirst();
+      return row?.secret_sha256 ?? null;
     },
     async gatewayFacilities() {
       const rows = await tables

@@ -133,11 +133,8 @@ export class Intake {
     const at = this.#now();
     const verdict = judgePack(directory, { ...pack, payload: message.payload }, at);
     if (!fresh && verdict.refusals.some(refusal => refusal.reason === 'not-assigned')) {
-      const renewed = this.#options.directory.freshOf(directory.facility);
-      if (renewed instanceof Promise) {
-        this.#later(renewed, message, pack, done, true);
-        return;
-      }
+      this.#later(this.#options.directory.freshOf(directory.facility), message, pack, done, true);
+      return;
     }
     if (!verdict.points.length) {
       this.#refuse(message, verdict.refusals, directory, pack.device);

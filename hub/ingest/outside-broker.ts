@@ -1,7 +1,7 @@
 // An outside MQTT broker (Mosquitto, EMQX …) in place of the embedded one. It signs devices in and keeps their topics apart;
 // ingest nodes share one subscription and acknowledge by hand, after the store.
 import { randomBytes } from 'node:crypto';
-import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { connectAsync, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
 import type { Broker } from './broker.ts';
 import type { Intake } from './intake.ts';
@@ -19,23 +19,16 @@ const SHARED = '$share/hub/care/1/#';
  * @throws Error when the broker cannot be reached at the start; later it reconnects by itself.
  */
 export async function openOutsideBroker({ url, intake, log }: { url: string; intake: Intake; log: Logger }): Promise<Broker> {
-  const acknowledge: NonNullable<IClientOptions['customHandleAcks']> = (topic, payload, _packet, done) =>
-    intake.take({ login: { kind: 'hub' }, topic, payload }, () => done(0));
   const name = `hub-ingest-${randomBytes(4).toString('hex')}`;
   const clients: MqttClient[] = [];
   let stopped = false;
   try {
     for (let index = 0; index < CONNECTIONS; index++) {
-      const client = await connectAsync(url, {
-        clientId: `${name}-${index}`,
-        clean: true,
-        customHandleAcks: acknowledge,
-        resubscribe: true,
-      });
+      const client = await connectAsync(url, { clientId: `${name}-${index}`, clean: true, resubscribe: true });
       clients.push(client);
-      client.on('message', (topic, payload, packet) => {
-        if (packet.qos === 0) intake.take({ login: { kind: 'hub' }, topic, payload }, () => undefined);
-      });
+      // mqtt.js sends the PUBACK when this calls back. (Its `customHandleAcks` is for MQTT 5 only and silently ignored below it.)
+      client.handleMessage = ({ topic, payload }, done) =>
+        intake.take({ login: { kind: 'hub' }, topic, payload: Buffer.from(payload) }, () => done());
       client.on('error', error => log.warn({ err: error }, 'connection to the MQTT broker failed'));
       const [granted] = await client.subscribeAsync(SHARED, { qos: 1 });
       if (granted?.qos === 128) throw new Error(`the MQTT broker refuses the subscription ${SHARED}`);

@@ -10,7 +10,7 @@ import { freshDatabase, sampleStore, unique } from '../harness/index.ts';
 export const log = pino({ level: 'silent' });
 export const mqttInternal = 'internal-secret-of-the-test';
 /** Ingest asks the record for nothing. */
-const noRecords = {} as Records;
+export const noRecords = {} as Records;
 
 /** A store whose writes wait while the gate is closed, or fail while it is broken. */
 export function gated(store: SampleStore) {
@@ -58,9 +58,10 @@ export interface Stand {
 export async function openStand({
   batch,
   lastWriteMilliseconds,
-}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds'> = {}): Promise<Stand> {
+  samples: given,
+}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds'> & { samples?: SampleStore } = {}): Promise<Stand> {
   const database = await freshDatabase();
-  const samples = await sampleStore();
+  const samples = given ?? (await sampleStore());
   const store = gated(samples);
   const mqtt = { host: '127.0.0.1', port: 0, url: 'mqtt://127.0.0.1', embedded: true };
   const start = () =>
