@@ -158,6 +158,21 @@ describe('with the hub there', () => {
     expect(hub.packs).toEqual([]);
   });
 
+  test('a packet of more than 64 KiB ends that connection only, and is counted', async () => {
+    const hub = await hubAt();
+    const edge = await edgeFor(hub.url);
+    await listKnown(edge);
+    const other = device(edge.port, 'bed-2');
+    const bed = await rawDevice(edge.port);
+    const closed = new Promise<void>(resolve => bed.once('close', () => resolve()));
+    bed.publish(`care/1/${FACILITY}/bed-1/json`, Buffer.alloc(200_000, 0x20), { qos: 1 }, () => {});
+    await closed;
+    beat(other, 3);
+    await other.flushed();
+    expect(edge.status().devices.find(({ device }) => device === 'bed-1')).toMatchObject({ connected: false, packs: 0, refused: 1 });
+    await expect.poll(() => hub.sequences('bed-2')).toEqual([0, 1, 2]);
+  });
+
   test('a pack without times is of the moment the gateway got it', async () => {
     const hub = await hubAt();
     const edge = await edgeFor(hub.url);

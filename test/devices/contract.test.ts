@@ -1,0 +1,139 @@
+// Profiles, topics and the check of readings: what a device maker relies on.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  checkReadings,
+  deviceTopic,
+  gatewayDevicesTopic,
+  loadProfiles,
+  type Pack,
+  type Profile,
+  parseTopic,
+  parseUsername,
+  type Reading,
+  storedTopic,
+} from '../../devices/index.ts';
+
+const NOW = Date.parse('2026-01-01T00:00:00Z');
+
+describe('profiles', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'profiles-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const bed = () => structuredClone(loadProfiles().get('bed')!);
+
+  test('the six that come with the hub load, each quantity with both languages and a code', () => {
+    const profiles = loadProfiles();
+    expect([...profiles.keys()]).toEqual(['bed', 'door', 'presence', 'room', 'toilet', 'wrist']);
+    for (const profile of profiles.values())
+      for (const quantity of profile.quantities) {
+        expect(quantity.label.ja).not.toBe('');
+        expect(['http://loinc.org', 'urn:remote-care-hub:quantity']).toContain(quantity.code.system);
+      }
+  });
+
+  test('a maker adds a profile by adding a file', () => {
+    writeFileSync(path.join(folder, 'mat.json'), JSON.stringify({ ...bed(), id: 'mat' }));
+    expect(loadProfiles(folder).get('mat')?.quantities).toHaveLength(4);
+  });
+
+  test('a wrong profile is refused at load, with the file and the place', () => {
+    const wrong = bed() as { quantities: { minimum: number; kind: string }[] };
+    wrong.quantities[0]!.kind = 'text';
+    writeFileSync(path.join(folder, 'bed.json'), JSON.stringify(wrong));
+    expect(() => loadProfiles(folder)).toThrow(/bed\.json[\s\S]*quantities\.0\.kind/);
+  });
+
+  test('a file named unlike its profile is refused', () => {
+    writeFileSync(path.join(folder, 'other.json'), JSON.stringify(bed()));
+    expect(() => loadProfiles(folder)).toThrow('bed.json');
+  });
+});
+
+describe('topics', () => {
+  test('what is made is read back', () => {
+    expect(parseTopic(deviceTopic('f1', 'bed-1', 'cbor'))).toEqual({ kind: 'device', facility: 'f1', device: 'bed-1', channel: 'cbor' });
+    expect(parseTopic(gatewayDevicesTopic('f1'))).toEqual({ kind: 'gateway-devices', facility: 'f1' });
+    expect(parseTopic(storedTopic('f1', 'Patient/a.b'))).toEqual({
+      kind: 'stored',
+      facility: 'f1',
+      subjectType: 'Patient',
+      subject: 'a.b',
+    });
+  });
+
+  test.each([
+    'care/1/f1/bed-1',
+    'care/1/f1/bed-1/xml',
+    'care/2/f1/bed-1/json',
+    'care/1//bed-1/json',
+    'care/1/f1/bed 1/json',
+    'care/1/f1/bed-1/json/x',
+    'care/1/f1/+/json',
+    'care/1/f1/gateway/json',
+    'hub/1/stored/f1/Practitioner/x',
+    'hub/1/bench/f1',
+    'x',
+    '',
+  ])('"%s" is outside the grammar', topic => expect(parseTopic(topic)).toBeNull());
+
+  test('an id that would change the topic is not put into one', () => {
+    expect(() => deviceTopic('f1', 'bed/1', 'json')).toThrow('bed/1');
+    expect(() => deviceTopic('f1', 'gateway', 'json')).toThrow('gateway');
+  });
+
+  test('usernames say who signs in', () => {
+    expect(parseUsername('f1/bed-1')).toEqual({ kind: 'device', facility: 'f1', device: 'bed-1' });
+    expect(parseUsername('gateway/f1')).toEqual({ kind: 'gateway', facility: 'f1' });
+    expect(parseUsername('hub')).toEqual({ kind: 'hub' });
+    for (const wrong of ['', 'f1', 'f1/gateway', 'f1/bed/1', '+/bed', 'gateway/']) expect(parseUsername(wrong)).toBeNull();
+  });
+});
+
+describe('checking readings', () => {
+  const profiles = loadProfiles();
+  const check = (profile: string, readings: Reading[]) =>
+    checkReadings(profiles.get(profile) as Profile, { device: 'd', sequence: null, readings } satisfies Pack, { receivedAt: NOW });
+  const heart = (change: Partial<Reading>): Reading => ({ name: 'heart_rate', unit: 'beat/min', value: 60, time: NOW, ...change });
+
+  test('readings of one time become one point, booleans 0 or 1, points in order of time', () => {
+    const { points, refusals } = check('bed', [
+      heart({ time: NOW }),
+      heart({ time: NOW - 30_000, value: 58 }),
+      { name: 'in_bed', unit: '', value: true, time: NOW },
+    ]);
+    expect(points).toEqual([
+      { time: NOW - 30_000, values: { heart_rate: 58 } },
+      { time: NOW, values: { heart_rate: 60, in_bed: 1 } },
+    ]);
+    expect(refusals).toEqual([]);
+  });
+
+  test.each<[string, Reading, string]>([
+    ['a wrong unit', heart({ unit: 'Hz' }), 'unit-wrong'],
+    ['no unit', heart({ unit: '' }), 'unit-wrong'],
+    ['a quantity the profile does not have', heart({ name: 'glucose' }), 'quantity-unknown'],
+    ['a name of the language itself', heart({ name: 'constructor' }), 'quantity-unknown'],
+    ['a value that cannot be', heart({ value: 300 }), 'out-of-range'],
+    ['a boolean for a number', heart({ value: true }), 'out-of-range'],
+    ['a number for a boolean', heart({ name: 'in_bed', unit: '', value: 2 }), 'out-of-range'],
+    ['a time too far ahead', heart({ time: NOW + 11 * 60_000 }), 'time-implausible'],
+    ['a time too long ago', heart({ time: NOW - 91 * 86_400_000 }), 'time-implausible'],
+  ])('%s is refused alone; the good readings of the pack are kept', (_what, wrong, reason) => {
+    const { points, refusals } = check('bed', [{ name: 'movement', unit: '/', value: 0.5, time: NOW }, wrong]);
+    expect(points).toEqual([{ time: NOW, values: { movement: 0.5 } }]);
+    expect(refusals).toHaveLength(1);
+    expect(refusals[0]).toMatchObject({ reason, quantity: wrong.name });
+    expect(refusals[0]?.text.ja).toContain(wrong.name);
+  });
+
+  test('a count is a whole number', () => {
+    const steps = (value: number) => check('wrist', [{ name: 'steps', unit: 'count', value, time: NOW }]).refusals;
+    expect(steps(12)).toEqual([]);
+    expect(steps(1.5)).toHaveLength(1);
+  });
+});
