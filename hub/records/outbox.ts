@@ -14,6 +14,12 @@ const QUEUE = 'deliver-document';
 const FIRST_DELAY_SECONDS = 2;
 const LONGEST_DELAY_SECONDS = 600;
 const REQUEST_MS = 15_000;
+/** How long a node has a document for itself: longer than a request, so that no other sends it meanwhile; a node that died loses it. */
+const LEASE_MS = 20_000;
+/** A job may wake a little early: clocks of nodes differ. */
+const EARLY_MS = 500;
+/** Documents in delivery at once. */
+const AT_ONCE = 5;
 /** Answers that say the document is at fault. Everything else is the platform's or the network's trouble and passes. */
 const REFUSALS = new Set([400, 409, 413, 415, 422]);
 
@@ -76,49 +82,52 @@ export async function startOutbox({
   const logged = (work: Promise<void>) =>
     work.catch(error => log.warn({ problem: (error as Error).message }, 'the outbox could not be read'));
 
+  /** Takes a due document for this node until the lease is over; null when there is nothing to do, or not yet. */
+  async function claim(id: string) {
+    const now = new Date();
+    const claimed = await tables
+      .updateTable('deliveries')
+      .set(row => ({ attempts: row('attempts', '+', 1), next_attempt: new Date(now.getTime() + LEASE_MS) }))
+      .where('id', '=', id)
+      .where('state', '=', 'waiting')
+      .where(row => row.or([row('next_attempt', 'is', null), row('next_attempt', '<=', new Date(now.getTime() + EARLY_MS))]))
+      .returningAll()
+      .executeTakeFirst();
+    if (claimed) return claimed;
+    const other = await tables.selectFrom('deliveries').select(['state', 'next_attempt']).where('id', '=', id).executeTakeFirst();
+    if (other?.state === 'waiting' && other.next_attempt) await wake(id, other.next_attempt);
+    return null;
+  }
+
   async function deliver(id: string): Promise<void> {
-    const later = await tables.transaction().execute(async connection => {
-      // Held until the answer is in the table: two nodes never send the same document at once.
-      const delivery = await connection
-        .selectFrom('deliveries')
-        .selectAll()
-        .where('id', '=', id)
-        .forUpdate()
-        .skipLocked()
-        .executeTakeFirst();
-      if (delivery?.state !== 'waiting') return null;
-      const attempts = delivery.attempts + 1;
-      const verdict = await attempt(delivery.bundle);
-      const now = new Date();
-      const next = new Date(now.getTime() + delayAfter(attempts) * 1000);
-      const outcome = {
-        delivered: { state: 'delivered' as const, delivered_at: now, next_attempt: null, problem: null },
-        refused: { state: 'refused' as const, next_attempt: null, problem: verdict.problem },
-        later: { state: 'waiting' as const, next_attempt: next, problem: verdict.problem },
-      }[verdict.kind];
-      await connection
-        .updateTable('deliveries')
-        .set({ attempts, ...outcome })
-        .where('id', '=', id)
-        .execute();
-      if (verdict.kind !== 'later') {
-        const what =
-          verdict.kind === 'delivered'
-            ? { ja: '文書を共有基盤へ送った', en: 'delivered a document to the shared record platform' }
-            : { ja: '共有基盤が文書を受け取らなかった', en: 'the shared record platform refused a document' };
-        const entry = {
-          actor: service('outbox'),
-          action: 'deliver',
-          what,
-          resource: `Bundle/${delivery.bundle}`,
-          patients: [delivery.patient],
-        };
-        await writeAudit(connection, [{ ...entry, allowed: verdict.kind === 'delivered' }]);
-      }
-      log.info({ delivery: id, attempts, outcome: verdict.kind }, 'document delivery');
-      return verdict.kind === 'later' ? next : null;
+    const delivery = await claim(id);
+    if (!delivery) return;
+    const verdict = await attempt(delivery.bundle);
+    const now = new Date();
+    const next = new Date(now.getTime() + delayAfter(delivery.attempts) * 1000);
+    const outcome = {
+      delivered: { state: 'delivered' as const, delivered_at: now, next_attempt: null, problem: null },
+      refused: { state: 'refused' as const, next_attempt: null, problem: verdict.problem },
+      later: { state: 'waiting' as const, next_attempt: next, problem: verdict.problem },
+    }[verdict.kind];
+    await tables.transaction().execute(async connection => {
+      await connection.updateTable('deliveries').set(outcome).where('id', '=', id).execute();
+      if (verdict.kind === 'later') return;
+      const what =
+        verdict.kind === 'delivered'
+          ? { ja: '文書を共有基盤へ送った', en: 'delivered a document to the shared record platform' }
+          : { ja: '共有基盤が文書を受け取らなかった', en: 'the shared record platform refused a document' };
+      const entry = {
+        actor: service('outbox'),
+        action: 'deliver',
+        what,
+        resource: `Bundle/${delivery.bundle}`,
+        patients: [delivery.patient],
+      };
+      await writeAudit(connection, [{ ...entry, allowed: verdict.kind === 'delivered' }]);
     });
-    if (later) await wake(id, later);
+    log.info({ delivery: id, attempts: delivery.attempts, outcome: verdict.kind }, 'document delivery');
+    if (verdict.kind === 'later') await wake(id, next);
   }
 
   async function attempt(bundle: string): Promise<{ kind: 'delivered' | 'refused' | 'later'; problem: string | null }> {
@@ -147,8 +156,8 @@ export async function startOutbox({
     return { kind: REFUSALS.has(response.status) ? 'refused' : 'later', problem: `${response.status} ${wordsOf(text)}`.trim() };
   }
 
-  await boss.work<{ id: string }>(QUEUE, { batchSize: 1, pollingIntervalSeconds: 2 }, async ([job]) => {
-    if (job) await deliver(job.data.id);
+  await boss.work<{ id: string }>(QUEUE, { batchSize: AT_ONCE, pollingIntervalSeconds: 2 }, async jobs => {
+    await Promise.all(jobs.map(job => deliver(job.data.id)));
   });
   const stop = await database.listen(
     'outbox',

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { type Person, type PersonRole, service } from '../../hub/identity/index.ts';
 import { type OpenRecords, openRecords } from '../../hub/records/index.ts';
-import { ENCOUNTER_TYPE_SYSTEM, INSTITUTION_NUMBER, NAME_REPRESENTATION, PATTERN_SYSTEM } from '../../hub/records/systems.ts';
+import { ENCOUNTER_TYPE_SYSTEM, INSTITUTION_NUMBER, NAME_REPRESENTATION, PATTERN_SYSTEM, ROLE_SYSTEM } from '../../hub/records/systems.ts';
 import type { Database } from '../../hub/store/index.ts';
 
 export const silent = pino({ level: 'silent' });
@@ -57,6 +57,20 @@ export async function smallWorld(database: Database, now: () => Date = () => new
     await practitioner('佐藤 光', 'サトウ ヒカル'),
     await practitioner('鈴木 恵', 'スズキ メグミ'),
   ];
+  for (const [who, role, at] of [
+    [doctorWho, 'doctor', hospital],
+    [specialistWho, 'specialist', centre],
+    [caregiverWho, 'caregiver', facility],
+    [managerWho, 'manager', facility],
+  ] as const) {
+    await seed.create({
+      resourceType: 'PractitionerRole',
+      active: true,
+      practitioner: { reference: `Practitioner/${who.id}` },
+      organization: { reference: `Organization/${at.id}` },
+      code: [{ coding: [{ system: ROLE_SYSTEM, code: role }] }],
+    });
+  }
   const floor = await seed.create({
     resourceType: 'Location',
     name: '1階',
