@@ -2,10 +2,17 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type AedesOptions, type Client, type PublishPacket } from 'aedes';
 import type { Logger } from 'pino';
-import { deviceUsername, gatewayUsername, type Login, MAX_PACK_BYTES, parseUsername } from '../../devices/index.ts';
+import {
+  deviceUsername,
+  gateSocket,
+  gatewayUsername,
+  type Login,
+  MAX_PACK_BYTES,
+  type Oversized,
+  parseUsername,
+} from '../../devices/index.ts';
 import type { Directory, FacilityDirectory } from './directory.ts';
 import type { Intake, Publish } from './intake.ts';
-import { gateSocket, type Oversized } from './packet-gate.ts';
 import { maySubscribe } from './rights.ts';
 import { isSecret, sha256 } from './secret.ts';
 

@@ -16,7 +16,13 @@ export const NewDevice = z.object({
     .regex(/^(Patient|Location)\/[A-Za-z0-9.-]{1,64}$/)
     .nullable()
     .default(null),
+  /** It has watched the subject since then (ISO, not in the future); now if missing. For samples that a device or gateway kept until now. */
+  from: z.iso
+    .datetime({ offset: true })
+    .refine(text => Date.parse(text) <= Date.now(), { message: 'must not be in the future' })
+    .optional(),
 });
+// GET /api/devices/profiles → the device profiles of this hub (devices/profiles/*.json)
 export interface Credentials {
   device: string;
   facility: string;
@@ -61,7 +67,9 @@ export interface CoverageView {
     room: string;
     devices: number;
     silent: number;
+    /** ISO time; null while not covered. */
     coveredSince: string | null;
+    /** ISO time of the last sample of a bed or wrist sensor, or of its assignment; null while covered, and for who never had one. */
     notCoveredSince: string | null;
   }[];
   devices: DeviceView[];

@@ -91,10 +91,16 @@ export function deviceRoutes({ database, records, config, now = Date.now }: Devi
       requireKeeper(actor, wanted.facility);
       const subject = wanted.subject ?? (hasRole(actor, ['maker'], wanted.facility) ? benchSubject(wanted.facility) : null);
       if (subject) await requireSubject(actor, wanted.facility, subject);
-      const credentials: Credentials = await registry.createDevice({ ...wanted, subject });
+      const credentials: Credentials = await registry.createDevice({
+        ...wanted,
+        subject,
+        from: wanted.from === undefined ? undefined : new Date(wanted.from),
+      });
       await audit(actor, 'create', `機器 ${credentials.device} を登録`, `Registered the device ${credentials.device}`, subject);
       return context.json(credentials, 201);
     })
+
+    .get('/profiles', context => context.json([...profiles.values()]))
 
     .post('/gateways', async context => {
       const actor = context.var.actor;

@@ -8,7 +8,7 @@ import type { CoverageView, Credentials, DeviceView, RefusalView } from '../../h
 import { deviceRoutes } from '../../hub/ingest/index.ts';
 import { unique } from '../harness/index.ts';
 import { person, type SmallWorld, smallWorld } from '../records/people.ts';
-import { bedPack, log, openStand } from './bench-facility.ts';
+import { bedPack, heartRates, log, openStand } from './bench-facility.ts';
 
 const stand = await openStand();
 let world: SmallWorld;
@@ -77,6 +77,22 @@ test('a manager of another facility, a caregiver and a maker are refused, readin
     ] as [string, string, object?][])
       expect([path, (await call(stranger, method, path, sent)).status]).toEqual([path, 403]);
   }
+});
+
+test('a device registered with the time since when it hangs there delivers what was kept until now, and no more', async () => {
+  const now = Math.floor(Date.now() / 1000) * 1000;
+  const from = new Date(now - 3_600_000).toISOString();
+  const { body } = await call(world.manager, 'POST', '', { facility, profile: 'bed', subject: resident, from });
+  const client = await stand.connect(body);
+  await client.publishAsync(body.topic, bedPack(body.device, [now - 1_800_000, now - 7_200_000]), { qos: 1 });
+  expect(await heartRates(stand.samples, resident, now - 86_400_000, now)).toEqual([[now - 1_800_000, 62]]);
+  const ahead = { facility, profile: 'bed', subject: resident, from: new Date(now + 60_000).toISOString() };
+  expect((await call(world.manager, 'POST', '', ahead)).body.error.code).toBe('invalid');
+});
+
+test('any signed-in person can read the profiles', async () => {
+  const { body } = await call<{ id: string; quantities: object[] }[]>(world.maker, 'GET', '/profiles');
+  expect(body.map(({ id }) => id)).toEqual(expect.arrayContaining(['bed', 'door', 'presence', 'room', 'toilet', 'wrist']));
 });
 
 test('a device can be assigned to residents and places of its own facility only', async () => {
