@@ -21,8 +21,16 @@ export const liveState = (): 'idle' | 'connecting' | 'online' | 'offline' => sta
 /** When the connection was lost (ms since 1970); null while it holds. */
 export const liveLostAt = (): number | null => state.lostAt;
 
+/** How each is let go. */
+const LEAVE: Record<keyof Follow, string> = {
+  'floor:follow': 'floor:leave',
+  'vitals:watch': 'vitals:unwatch',
+  'bench:watch': 'bench:unwatch',
+};
+
 let socket: Socket<LiveEvents> | null = null;
-let followers = 0;
+/** How many parts of the page follow the same thing. */
+const followed = new Map<string, number>();
 
 function open(): Socket<LiveEvents> {
   if (socket) return socket;
@@ -56,7 +64,8 @@ export function follow<Name extends keyof Follow>(
   options: { onProblem?: (problem: ApiError) => void; onReturn?: () => void } = {},
 ): () => void {
   const live = open();
-  followers += 1;
+  const key = `${name} ${JSON.stringify(message)}`;
+  followed.set(key, (followed.get(key) ?? 0) + 1);
   let asked = false;
   const ask = () => {
     if (asked) options.onReturn?.();
@@ -72,10 +81,13 @@ export function follow<Name extends keyof Follow>(
   return () => {
     live.off('connect', ask);
     for (const [event, handler] of Object.entries(handlers)) (live as unknown as Socket).off(event, handler);
-    followers -= 1;
-    // Leaving all rooms at once: the hub forgets what a closed connection followed.
+    const left = (followed.get(key) ?? 1) - 1;
+    if (left > 0) return void followed.set(key, left);
+    followed.delete(key);
+    if (live.connected) (live as unknown as Socket).emit(LEAVE[name], message);
+    // A page that follows something next keeps the connection.
     setTimeout(() => {
-      if (followers > 0 || socket !== live) return;
+      if (followed.size > 0 || socket !== live) return;
       live.disconnect();
       socket = null;
       state.connection = 'idle';

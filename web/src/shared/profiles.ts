@@ -5,9 +5,12 @@ import type { Text } from './hub.ts';
 export interface ProfileQuantity {
   name: string;
   label?: Text;
-  unit: string;
-  min?: number;
-  max?: number;
+  /** `boolean` travels as `vb`. */
+  kind: 'number' | 'boolean' | 'count';
+  /** Unit in a SenML record. */
+  senmlUnit: string;
+  minimum?: number;
+  maximum?: number;
 }
 export interface ProfileView {
   id: string;
@@ -20,12 +23,21 @@ const one = (id: string, ja: string, en: string, intervalSeconds: number, units:
   id,
   name: { ja, en },
   intervalSeconds,
-  quantities: Object.entries(units).map(([name, unit]) => ({ name, unit })),
+  quantities: Object.entries(units).map(([name, senmlUnit]) => ({
+    name,
+    senmlUnit,
+    kind: senmlUnit === '/' && name !== 'movement' ? 'boolean' : 'number',
+  })),
 });
 const known: ProfileView[] = [
-  one('bed', 'ベッドセンサー', 'Bed sensor', 30, { heart_rate: 'beat/min', respiration_rate: '1/min', movement: '/', in_bed: 'vb' }),
-  one('wrist', '腕につける機器', 'Wrist device', 60, { pulse_rate: 'beat/min', hrv_rmssd: 'ms', skin_temperature: 'Cel', steps: 'count' }),
-  one('room', '部屋の環境センサー', 'Room sensor', 60, {
+  one('bed', 'ベッドセンサー', 'Bed sensor', 30, { heart_rate: 'beat/min', respiration_rate: '1/min', movement: '/', in_bed: '/' }),
+  one('wrist', '腕時計型センサー', 'Wrist sensor', 60, {
+    pulse_rate: 'beat/min',
+    hrv_rmssd: 'ms',
+    skin_temperature: 'Cel',
+    steps: 'count',
+  }),
+  one('room', '室内環境センサー', 'Room sensor', 60, {
     temperature: 'Cel',
     humidity: '%RH',
     illuminance: 'lx',
@@ -33,9 +45,9 @@ const known: ProfileView[] = [
     co2: 'ppm',
     pressure: 'hPa',
   }),
-  one('door', 'ドアセンサー', 'Door sensor', 600, { open: 'vb' }),
-  one('toilet', 'トイレセンサー', 'Toilet sensor', 600, { occupied: 'vb' }),
-  one('presence', '人感センサー', 'Presence sensor', 600, { present: 'vb' }),
+  one('door', 'ドアセンサー', 'Door sensor', 600, { open: '/' }),
+  one('toilet', 'トイレセンサー', 'Toilet sensor', 600, { occupied: '/' }),
+  one('presence', '人感センサー', 'Presence sensor', 600, { present: '/' }),
 ];
 
 /** The hub's profiles as far as its answer can be read, else the ones known here. */
@@ -72,12 +84,11 @@ export function examplePack(profile: ProfileView, device: string, at: number): s
   const records = profile.quantities.map((quantity, index) => ({
     ...(index === 0 ? { bn: `${device}:`, bt: Math.floor(at / 1000) } : {}),
     n: quantity.name,
-    ...(quantity.unit === 'vb' || isBoolean(quantity.name) ? { vb: true } : { u: quantity.unit, v: EXAMPLES[quantity.name] ?? 1 }),
+    ...(quantity.kind === 'boolean' ? { vb: true } : { u: quantity.senmlUnit, v: EXAMPLES[quantity.name] ?? 1 }),
   }));
   const lines = [...records, { n: 'seq', v: 1 }].map(record => `  ${JSON.stringify(record)}`);
   return `[\n${lines.join(',\n')}\n]`;
 }
-const isBoolean = (name: string) => ['in_bed', 'open', 'occupied', 'present'].includes(name);
 const EXAMPLES: Record<string, number> = {
   heart_rate: 64,
   respiration_rate: 15,

@@ -16,6 +16,7 @@ export const partName: Record<string, Text> = {
   broker: { ja: '機器の受付 (MQTT)', en: 'Broker (MQTT)' },
   media: { ja: '映像と音声', en: 'Media workers' },
   mediaWorkers: { ja: '映像と音声', en: 'Media workers' },
+  modelBackend: { ja: '予測モデル', en: 'Model backend' },
   model: { ja: '予測', en: 'Prediction' },
   ingest: { ja: '受け取り', en: 'Ingest' },
   predict: { ja: '予測', en: 'Prediction' },

@@ -1,0 +1,265 @@
+// A stand-in hub for tests of pages alone: answers with the facts of `fixtures.ts` and lets a test fail, raise or change things at will.
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { getRequestListener } from '@hono/node-server';
+import { serveStatic } from '@hono/node-server/serve-static';
+import { Hono } from 'hono';
+import { secureHeaders } from 'hono/secure-headers';
+import { Server } from 'socket.io';
+import type { AlertView, RiskState } from '../../hub/alerts/contract.ts';
+import type { PersonRole } from '../../hub/identity/actor.ts';
+import type { SessionView } from '../../hub/identity/contract.ts';
+import type { BenchMessage, Credentials } from '../../hub/ingest/contract.ts';
+import type { LiveVitals } from '../../hub/vitals/contract.ts';
+import { type Facts, facts, sessionFor } from './fixtures.ts';
+
+export interface FixtureHub {
+  url: string;
+  facts: Facts;
+  session: SessionView | null;
+  /** Requests as `GET /api/…` in order, for what a test wants to see sent. */
+  requests: { line: string; body: unknown }[];
+  signIn(...roles: PersonRole[]): void;
+  /** Answers every path that begins so with this status from now on; 0 ends the connection. */
+  fail(prefix: string, status: number): void;
+  /** Everything as at the beginning, nobody signed in. */
+  reset(): void;
+  raise(patient: string): AlertView;
+  vitals(live: LiveVitals): void;
+  bench(message: BenchMessage): void;
+  /** Cuts every live connection and refuses new ones until called with false. */
+  cutLive(cut: boolean): void;
+  close(): Promise<void>;
+}
+
+const secret: Credentials = {
+  device: 'bed-999',
+  facility: 'himawari',
+  username: 'himawari/bed-999',
+  secret: 'kq0m3-XhYJtq5dTn0pVbQ2sW8zRf1LcAe7uGi9oPx4M',
+  topic: 'care/1/himawari/bed-999/json',
+  mqttUrl: 'mqtt://localhost:1883',
+};
+const problem = (code: string, ja: string, en: string) => ({ error: { code, ja, en } });
+
+/** Starts the stand-in on a free port. @param web folder of the built web application */
+export async function startFixtureHub(web: string): Promise<FixtureHub> {
+  let failing: { prefix: string; status: number }[] = [];
+  let refuseLive = false;
+  const app = new Hono();
+  // The policy of the real hub: a page that needs more than this is broken.
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: {
+        defaultSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:', 'blob:'],
+        connectSrc: ["'self'", 'ws:', 'wss:'],
+        objectSrc: ["'none'"],
+      },
+    }),
+  );
+  app.use(async (context, next) => {
+    const { path: at, method } = context.req;
+    if (/^\/(api|fhir|health)/.test(at)) {
+      const body: unknown = method === 'GET' ? null : await context.req.json().catch(() => null);
+      const query = context.req.url.slice(context.req.url.indexOf(at) + at.length);
+      hub.requests.push({ line: `${method} ${at}${query}`, body });
+      const found = failing.find(({ prefix }) => at.startsWith(prefix));
+      if (found?.status === 403) return context.json(problem('not-allowed', '権限がありません。', 'You have no right.'), 403);
+      if (found) return context.json(problem('broken', '少し待って、もう一度試してください。', 'Wait and try again.'), found.status as 500);
+      if (!hub.session && !at.startsWith('/api/session'))
+        return context.json(problem('not-signed-in', 'サインインしてください。', 'Sign in.'), 401);
+    }
+    return next();
+  });
+
+  const api = new Hono()
+    .get('/session', context =>
+      hub.session
+        ? context.json(hub.session)
+        : context.json(problem('not-signed-in', 'もう一度サインインしてください。', 'Sign in again.'), 401),
+    )
+    .post('/session/link', async context => {
+      const { token } = await context.req.json<{ token: string }>();
+      if (!token.startsWith('good'))
+        return context.json(problem('link-over', 'このリンクは、もう使えません。', 'This link is used up.'), 410);
+      hub.signIn('patient');
+      return context.json(hub.session);
+    })
+    .post('/session/password', async context => {
+      const { password } = await context.req.json<{ password: string }>();
+      if (password !== 'correct horse battery')
+        return context.json(problem('wrong', 'メールアドレスかパスワードが違います。', 'Wrong e-mail or password.'), 401);
+      hub.signIn('doctor');
+      return context.json(hub.session);
+    })
+    .post('/session/first', context => {
+      hub.signIn('administrator');
+      return context.json(hub.session);
+    })
+    .put('/session/language', async context => {
+      const { language } = await context.req.json<{ language: 'ja' | 'en' }>();
+      if (hub.session) hub.session = { ...hub.session, language };
+      return context.json({});
+    })
+    .delete('/session', context => {
+      hub.session = null;
+      return context.json({});
+    })
+    .get('/consult/encounters', context => context.json(hub.facts.encounters))
+    .post('/consult/encounters', async context => {
+      const wanted = await context.req.json<{ reason: string; pattern: 'DtoP'; invite: string[] }>();
+      const made = {
+        ...hub.facts.encounters[0]!,
+        id: 'enc-new',
+        status: 'planned' as const,
+        reason: wanted.reason,
+        pattern: wanted.pattern,
+        note: null,
+      };
+      hub.facts.encounters.push(made);
+      return context.json(made, 201);
+    })
+    .get('/consult/people', context => context.json(hub.facts.specialists))
+    .get('/records/timeline/:patient', context => context.json(hub.facts.timeline))
+    .get('/records/sharing', context => context.json(hub.facts.sharing))
+    .post('/records/sharing', async context => {
+      const { organization, allow } = await context.req.json<{ organization: string; allow: boolean }>();
+      hub.facts.sharing = hub.facts.sharing.map(one => (one.organization === organization ? { ...one, allowed: allow } : one));
+      return context.json({});
+    })
+    .get('/records/audit', context => context.json(hub.facts.audit))
+    .get('/records/deliveries', context => context.json(hub.facts.deliveries))
+    .post('/records/deliveries/:id/retry', context => context.json({}))
+    .get('/alerts/floor', context => context.json(hub.facts.floor))
+    .get('/alerts', context => context.json(hub.facts.alerts))
+    .get('/alerts/:id', context => {
+      const found = hub.facts.alerts.find(alert => alert.id === context.req.param('id'));
+      return found ? context.json(found) : context.json(problem('not-found', '見つかりません。', 'Not found.'), 404);
+    })
+    .post('/alerts/:id/acknowledge', context =>
+      context.json(
+        change(context.req.param('id'), { state: 'acknowledged', acknowledgedBy: '佐藤 美咲', acknowledgedAt: new Date().toISOString() }),
+      ),
+    )
+    .post('/alerts/:id/outcome', async context => {
+      const { outcome, onset, comment } = await context.req.json<Pick<AlertView, 'outcome' | 'onset' | 'comment'>>();
+      return context.json(
+        change(context.req.param('id'), {
+          state: 'resolved',
+          outcome,
+          onset,
+          comment,
+          resolvedBy: '佐藤 美咲',
+          resolvedAt: new Date().toISOString(),
+        }),
+      );
+    })
+    .put('/alerts/hint/:patient', context => context.json({}))
+    .get('/vitals/:patient', context => context.json(hub.facts.day))
+    .get('/devices/coverage', context => context.json(hub.facts.coverage))
+    .get('/devices', context => context.json(hub.facts.benchDevices))
+    .post('/devices', context => context.json(secret, 201))
+    .post('/devices/gateways', context => context.json({ ...secret, device: 'gateway', username: 'gateway/himawari', topic: '' }, 201))
+    .post('/devices/:device/rotate', context => context.json(secret))
+    .post('/devices/:device/revoke', context => context.json({}))
+    .put('/devices/:device/assignment', context => context.json({}))
+    .get('/devices/:device/refusals', context => context.json(hub.facts.refusals))
+    .get('/people', context => context.json(hub.facts.people))
+    .post('/people/:account/link', context =>
+      context.json({ url: `${hub.url}/s#example-of-a-token-that-is-long`, expires: new Date(Date.now() + 86_400_000).toISOString() }),
+    );
+  app.route('/api', api);
+  app.get('/fhir/R4/Patient', context => context.json(hub.facts.patients));
+  app.get('/fhir/R4/:type', context => context.json({ resourceType: 'Bundle', type: 'searchset' }));
+  app.get('/health/ready', context => context.json(hub.facts.readiness));
+  app.all('/api/*', context => context.json(problem('not-found', '見つかりません。', 'Not found.'), 404));
+  app.use(serveStatic({ root: path.relative(process.cwd(), web), rewriteRequestPath: file => (file === '/' ? '/-' : file) }));
+  app.get('*', serveStatic({ root: path.relative(process.cwd(), web), rewriteRequestPath: () => '/index.html' }));
+
+  const listener = getRequestListener(app.fetch);
+  const server: HttpServer = createServer((request, response) => {
+    if (failing.some(({ prefix, status }) => status === 0 && request.url?.startsWith(prefix))) return void request.socket.destroy();
+    void listener(request, response);
+  });
+  const io = new Server(server, { serveClient: false });
+  const live = io.of('/live');
+  live.use((_, next) => next(refuseLive ? new Error('cut') : undefined));
+  live.on('connection', socket => {
+    for (const name of ['floor:follow', 'vitals:watch', 'bench:watch'])
+      socket.on(name, (message: Record<string, string>, answer?: (body: { ok: true }) => void) => {
+        void socket.join(`${name} ${Object.values(message)[0]}`);
+        answer?.({ ok: true });
+      });
+  });
+
+  function change(id: string, fields: Partial<AlertView>): AlertView {
+    const before = hub.facts.alerts.find(alert => alert.id === id);
+    if (!before) throw new Error(`no alert ${id}`);
+    const view = { ...before, ...fields };
+    hub.facts.alerts = hub.facts.alerts.map(alert => (alert.id === id ? view : alert));
+    setTile(view.patient, view.state === 'resolved' ? 'watch' : 'act', view);
+    live.emit('alert', view);
+    return view;
+  }
+  function setTile(patient: string, state: RiskState, alert: AlertView): void {
+    for (const floor of hub.facts.floor.floors)
+      floor.residents = floor.residents.map(tile => (tile.patient === patient ? { ...tile, state, alert, since: alert.raisedAt } : tile));
+  }
+
+  const hub: FixtureHub = {
+    url: '',
+    facts: facts(Date.now()),
+    session: null,
+    requests: [],
+    signIn: (...roles) => {
+      hub.session = sessionFor(roles);
+    },
+    fail: (prefix, status) => {
+      failing.push({ prefix, status });
+    },
+    reset: () => {
+      failing = [];
+      refuseLive = false;
+      hub.session = null;
+      hub.facts = facts(Date.now());
+      hub.requests = [];
+    },
+    raise: patient => {
+      const tile = hub.facts.floor.floors.flatMap(floor => floor.residents).find(one => one.patient === patient)!;
+      const alert: AlertView = {
+        ...hub.facts.alerts[0]!,
+        id: `alert-${patient}`,
+        patient,
+        residentName: tile.name,
+        room: tile.room,
+        raisedAt: new Date().toISOString(),
+        state: 'open',
+        acknowledgedBy: null,
+        acknowledgedAt: null,
+        outcome: null,
+      };
+      hub.facts.alerts = [alert, ...hub.facts.alerts];
+      setTile(patient, 'act', alert);
+      live.emit('alert', alert);
+      live.emit('tiles', { facility: 'himawari', tiles: [{ ...tile, state: 'act', alert }], predictedAt: alert.raisedAt });
+      return alert;
+    },
+    vitals: payload => void live.emit('vitals', payload),
+    bench: payload => void live.emit('bench', payload),
+    cutLive: cut => {
+      refuseLive = cut;
+      if (cut) live.disconnectSockets(true);
+    },
+    close: async () => {
+      await io.close();
+      server.closeAllConnections();
+    },
+  };
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  hub.url = `http://localhost:${(server.address() as AddressInfo).port}`;
+  return hub;
+}

@@ -1,0 +1,353 @@
+// Every page in a real browser against the stand-in hub: readable by all (axe), usable on a phone, in words when something is wrong, live.
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright';
+import { build } from 'vite';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { PersonRole } from '../../hub/identity/actor.ts';
+import { type FixtureHub, startFixtureHub } from './fixture-server.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+/** Where pictures of the pages go, when someone wants to look at them. */
+const shots = process.env.WEB_SHOTS;
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const DESK = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+
+const pages: { name: string; at: string; role: PersonRole | null; ready: string }[] = [
+  { name: 'sign-in', at: '/sign-in', role: null, ready: '[data-testid=sign-in-form]' },
+  { name: 'first', at: '/first#a-token-that-is-long-enough', role: null, ready: 'form' },
+  { name: 'today', at: '/today', role: 'patient', ready: '[data-testid=prepare]' },
+  { name: 'record', at: '/record', role: 'patient', ready: '.timeline' },
+  { name: 'sharing', at: '/sharing', role: 'patient', ready: '[data-testid=sharing-stop-shima]' },
+  { name: 'worklist', at: '/worklist', role: 'doctor', ready: '[data-testid=open-room]' },
+  { name: 'documents', at: '/documents', role: 'doctor', ready: '[data-testid=delivery-d1]' },
+  { name: 'chart', at: '/chart/r01', role: 'doctor', ready: '.timeline' },
+  { name: 'inbox', at: '/inbox', role: 'specialist', ready: '[data-testid=open-room]' },
+  { name: 'floor', at: '/floor', role: 'caregiver', ready: '[data-testid=tile-r01]' },
+  { name: 'alert', at: '/alert/alert-r04', role: 'caregiver', ready: '[data-testid=outcome-episode]' },
+  { name: 'handover', at: '/handover', role: 'caregiver', ready: 'ol a' },
+  { name: 'resident', at: '/resident/r04', role: 'caregiver', ready: '.uplot canvas' },
+  { name: 'coverage', at: '/coverage', role: 'manager', ready: '[data-testid=device-bed-101]' },
+  { name: 'bench', at: '/bench', role: 'maker', ready: '[data-testid=bench-bench-bed]' },
+  { name: 'profiles', at: '/profiles', role: 'maker', ready: 'pre' },
+  { name: 'state', at: '/state', role: 'administrator', ready: '[data-testid=part-database]' },
+  { name: 'people', at: '/people', role: 'administrator', ready: '[data-testid=person-a0]' },
+  { name: 'audit', at: '/audit', role: 'administrator', ready: 'table' },
+];
+
+let hub: FixtureHub;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+/** Errors that the page wrote to its console, refused requests apart. */
+let complaints: string[];
+
+beforeAll(async () => {
+  const outDir = path.join(root, 'web/dist');
+  await build({ root: path.join(root, 'web'), configFile: path.join(root, 'web/vite.config.ts'), logLevel: 'error' });
+  hub = await startFixtureHub(outDir);
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  if (shots) mkdirSync(shots, { recursive: true });
+});
+afterAll(async () => {
+  await browser?.close();
+  await hub?.close();
+});
+
+async function open(viewport: { width: number; height: number }, options: { colorScheme?: 'light' | 'dark' } = {}): Promise<void> {
+  await context?.close();
+  context = await browser.newContext({ viewport, locale: 'ja-JP', timezoneId: 'Asia/Tokyo', reducedMotion: 'reduce', ...options });
+  page = await context.newPage();
+  complaints = [];
+  page.on('console', message => {
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) complaints.push(message.text());
+  });
+  page.on('pageerror', error => complaints.push(error.message));
+}
+beforeEach(async () => {
+  hub.reset();
+  await open(DESK);
+});
+afterEach(() => {
+  expect(complaints, 'errors in the console').toEqual([]);
+});
+
+async function go(at: string, ready: string): Promise<void> {
+  await page.goto(hub.url + at);
+  await page.locator(ready).first().waitFor();
+}
+async function shot(name: string): Promise<void> {
+  if (shots) await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
+}
+async function violations(): Promise<string[]> {
+  const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+  return found.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target.join(' ')} ${node.failureSummary ?? ''}`));
+}
+const overflow = () => page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
+describe.each(pages)('$name', ({ name, at, role, ready }) => {
+  it('can be read by everyone, on a desk and on a phone, by day and by night', async () => {
+    for (const [label, viewport, colorScheme] of [
+      ['desk', DESK, 'light'],
+      ['phone', PHONE, 'light'],
+      ['night', PHONE, 'dark'],
+    ] as const) {
+      await open(viewport, { colorScheme });
+      if (role) hub.signIn(role);
+      // Floor pages follow the time of day: fixed here, so that the test does not.
+      await page.addInitScript(`localStorage.setItem('theme', '${colorScheme}')`);
+      await go(at, ready);
+      await shot(`${name}-${label}`);
+      expect(await violations(), label).toEqual([]);
+      expect(await overflow(), `sideways scrolling, ${label}`).toBeLessThanOrEqual(0);
+      expect(await page.locator('h1').count(), 'one first heading').toBe(1);
+    }
+  });
+});
+
+describe('sign-in', () => {
+  it('says in words when the password is wrong, and goes to the first page of the role when it is right', async () => {
+    await go('/', '[data-testid=sign-in-form]');
+    await page.getByTestId('email').fill('yamada@example.jp');
+    await page.getByTestId('password').fill('wrong');
+    await page.getByTestId('sign-in').click();
+    await expect.poll(() => page.getByTestId('sign-in-problem').textContent()).toContain('違います');
+    await page.getByTestId('password').fill('correct horse battery');
+    await page.getByTestId('sign-in').click();
+    await page.getByTestId('new-encounter').waitFor();
+    expect(new URL(page.url()).pathname).toBe('/worklist');
+  });
+
+  it('by link takes the patient to today, and leaves no token in the address', async () => {
+    await go('/s#good-token-of-a-patient', '[data-testid=prepare]');
+    expect(page.url()).toBe(`${hub.url}/today`);
+    expect(hub.requests.every(({ line }) => !line.includes('good-token'))).toBe(true);
+  });
+
+  it('by a used link says whom to ask', async () => {
+    await go('/s#used-token-of-a-patient', 'text=新しいリンクを頼んでください');
+    await shot('link-over');
+  });
+
+  it('comes back to the page that was asked for', async () => {
+    await go('/documents', '[data-testid=sign-in-form]');
+    await page.getByTestId('email').fill('yamada@example.jp');
+    await page.getByTestId('password').fill('correct horse battery');
+    await page.getByTestId('sign-in').click();
+    await page.getByTestId('delivery-d1').waitFor();
+  });
+});
+
+describe('when something is wrong, a page says', () => {
+  const cases = [
+    { status: 500, state: 'state-error', words: 'もう一度試す' },
+    { status: 403, state: 'state-no-right', words: '管理者' },
+    { status: 0, state: 'state-offline', words: 'つながりませんでした' },
+  ];
+  it.each(cases)('what to do on $status', async ({ status, state, words }) => {
+    hub.signIn('caregiver');
+    hub.fail('/api/alerts/floor', status);
+    await go('/floor', `[data-testid=${state}]`);
+    expect(await page.getByTestId(state).textContent()).toContain(words);
+    await shot(`floor-${state}`);
+    expect(await violations()).toEqual([]);
+  });
+
+  it('that a page belongs to another role', async () => {
+    hub.signIn('maker');
+    await go('/coverage', '[data-testid=page-message]');
+    expect(await page.getByTestId('page-message').textContent()).toContain('権限がありません');
+  });
+
+  it('what will be here, when there is nothing yet', async () => {
+    hub.signIn('doctor');
+    hub.facts.encounters = [];
+    await go('/worklist', '[data-testid=state-empty]');
+    await shot('worklist-empty');
+  });
+
+  it('since when live news is missing, and gets what was missed once it is back', async () => {
+    hub.signIn('caregiver');
+    await go('/floor', '[data-testid=tile-r01]');
+    hub.cutLive(true);
+    await page.getByTestId('state-partial').waitFor();
+    expect(await page.getByTestId('state-partial').textContent()).toContain('見回って');
+    hub.raise('r01');
+    hub.cutLive(false);
+    await page.getByTestId('alert-banner').waitFor();
+    await expect.poll(() => page.getByTestId('tile-r01').getAttribute('data-state')).toBe('act');
+    await expect.poll(() => page.getByTestId('state-partial').count()).toBe(0);
+  });
+});
+
+describe('a carer', () => {
+  beforeEach(() => hub.signIn('caregiver'));
+
+  it('sees an alert within a second, takes it by keyboard alone and records what became of it', async () => {
+    await go('/floor', '[data-testid=tile-r01]');
+    await expect.poll(() => page.getByTestId('tile-r01').getAttribute('data-state')).toBe('calm');
+    const raised = performance.now();
+    const alert = hub.raise('r01');
+    await page.getByTestId('alert-banner').waitFor();
+    expect(performance.now() - raised).toBeLessThan(1000);
+    expect(await page.getByTestId('alert-banner').textContent()).toContain('山本 ハナ');
+    expect(await page.getByTestId('tile-r01').getAttribute('data-state')).toBe('act');
+    await shot('floor-alert');
+    expect(await violations()).toEqual([]);
+
+    await page.getByTestId('tile-r01').focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/alert/${alert.id}`);
+    const focused = () => page.evaluate<string | null>('document.activeElement?.getAttribute("data-testid")');
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    for (let step = 0; step < 12 && (await focused()) !== 'acknowledge'; step++) await page.keyboard.press('Tab');
+    expect(await focused()).toBe('acknowledge');
+    await page.keyboard.press('Enter');
+    await page.getByTestId('acknowledged').waitFor();
+    expect(hub.requests.some(({ line }) => line === `POST /api/alerts/${alert.id}/acknowledge`)).toBe(true);
+
+    await page.getByTestId('outcome-episode').click();
+    await page.getByTestId('outcome-onset').fill('2026-11-22T18:40');
+    await page.getByTestId('outcome-comment').fill('お茶を飲んで落ち着かれた。');
+    await page.getByTestId('outcome-save').click();
+    await page.getByTestId('outcome').waitFor();
+    expect(hub.requests.find(({ line }) => line.endsWith('/outcome'))?.body).toEqual({
+      outcome: 'episode',
+      onset: '2026-11-22T18:40:00+09:00',
+      comment: 'お茶を飲んで落ち着かれた。',
+    });
+  });
+
+  it('can take an alert from the banner on any page', async () => {
+    await go('/handover', 'ol a');
+    hub.raise('r02');
+    await page.getByTestId('alert-banner').getByTestId('acknowledge').click();
+    await expect.poll(() => page.getByTestId('alert-banner').count()).toBe(0);
+  });
+
+  it('reads risk in natural frequencies, never as a percentage', async () => {
+    await go('/alert/alert-r04', '[data-testid=outcome-episode]');
+    const text = await page.locator('main').textContent();
+    expect(text).toContain('10回のうち6回');
+    expect(text).not.toMatch(/\d\s*[%％]/);
+    await go('/floor', '[data-testid=tile-r01]');
+    expect(await page.locator('main').textContent()).not.toMatch(/\d\s*[%％]/);
+    expect(await page.locator('main').textContent()).toContain('シミュレーションの入居者');
+  });
+
+  it('sees new samples of a resident without reloading', async () => {
+    await go('/resident/r04', '.uplot canvas');
+    hub.vitals({ patient: 'r04', profile: 'bed', samples: [{ time: Date.now(), values: { heart_rate: 133 } }] });
+    await expect.poll(() => page.getByTestId('vitals').textContent()).toContain('133 拍/分');
+  });
+
+  it('can switch furigana on', async () => {
+    await go('/floor', '[data-testid=tile-r01]');
+    await page.getByTestId('menu').click();
+    await page.getByTestId('furigana-on').click();
+    await page.locator('main ruby').first().waitFor();
+    await page.keyboard.press('Escape');
+    await shot('floor-furigana');
+  });
+});
+
+describe('others', () => {
+  it('a patient is asked before sharing stops, and can take it back', async () => {
+    hub.signIn('patient');
+    await go('/sharing', '[data-testid=sharing-stop-shima]');
+    await page.getByTestId('sharing-stop-shima').click();
+    await shot('sharing-dialog');
+    await page.getByTestId('sharing-confirm').click();
+    await page.getByTestId('sharing-allow-shima').waitFor();
+    await page.getByRole('button', { name: 'もどす' }).click();
+    await page.getByTestId('sharing-stop-shima').waitFor();
+  });
+
+  it('a doctor makes a consultation with a patient and a specialist', async () => {
+    hub.signIn('doctor');
+    await go('/worklist', '[data-testid=new-encounter]');
+    await page.getByTestId('new-encounter').click();
+    await page.getByTestId('patient-search').fill('山本');
+    await page.getByTestId('patient-r01').click();
+    await page.getByTestId('pattern').selectOption('DtoPwithD');
+    await page.getByTestId('invite-suzuki').check();
+    await page.getByTestId('encounter-reason').fill('夕方の落ち着かなさ');
+    await shot('worklist-dialog');
+    expect(await violations()).toEqual([]);
+    await page.getByTestId('create-encounter').click();
+    await page.getByTestId('encounter-enc-new').waitFor();
+    expect(hub.requests.find(({ line }) => line === 'POST /api/consult/encounters')?.body).toEqual({
+      pattern: 'DtoPwithD',
+      patient: 'r01',
+      reason: '夕方の落ち着かなさ',
+      invite: ['suzuki'],
+    });
+  });
+
+  it('a manager registers a device, sees its secret once, and is asked before revoking', async () => {
+    hub.signIn('manager');
+    await go('/coverage', '[data-testid=new-device]');
+    await page.getByTestId('new-device').click();
+    await page.getByTestId('create-device').click();
+    await page.getByText('kq0m3-XhYJtq5dTn0pVbQ2sW8zRf1LcAe7uGi9oPx4M').waitFor();
+    await shot('coverage-secret');
+    expect(await violations()).toEqual([]);
+    await page.getByTestId('secret-noted').click();
+    await expect.poll(() => page.getByText('kq0m3-XhYJtq5dTn0pVbQ2sW8zRf1LcAe7uGi9oPx4M').count()).toBe(0);
+    await page.getByRole('button', { name: 'bed-101 を止める' }).click();
+    expect(hub.requests.some(({ line }) => line.includes('revoke'))).toBe(false);
+    await page.getByTestId('confirm').click();
+    await expect.poll(() => hub.requests.some(({ line }) => line === 'POST /api/devices/bed-101/revoke')).toBe(true);
+  });
+
+  it('a maker sees a message and its verdict as it arrives', async () => {
+    hub.signIn('maker');
+    await go('/bench', '[data-testid=bench-bench-bed]');
+    await page.getByText('聞いています').waitFor();
+    hub.bench({
+      device: 'bench-bed',
+      at: new Date().toISOString(),
+      topic: 'care/1/kikai/bench-bed/json',
+      bytes: 128,
+      verdict: 'refused',
+      samples: 0,
+      refusals: [{ reason: 'unit-wrong', text: { ja: 'heart_rate の単位が Hz です。', en: 'heart_rate has unit Hz.' } }],
+      excerpt: '[{"bn":"bench-bed:","n":"heart_rate","u":"Hz","v":1.1}]',
+    });
+    await page.getByTestId('bench-message').waitFor();
+    expect(await page.getByTestId('bench-message').textContent()).toContain('単位が Hz');
+    await shot('bench-live');
+    expect(await violations()).toEqual([]);
+  });
+
+  it('someone with two roles switches between them', async () => {
+    hub.signIn('manager', 'caregiver');
+    await go('/', '[data-testid=new-device]');
+    await page.getByTestId('menu').click();
+    await shot('menu');
+    expect(await violations()).toEqual([]);
+    await page.getByRole('button', { name: /^介護職/ }).click();
+    await page.getByTestId('tile-r01').waitFor();
+  });
+
+  it('pages are in English for who wants it, and the account keeps it', async () => {
+    hub.signIn('caregiver');
+    await go('/floor', '[data-testid=tile-r01]');
+    await page.getByTestId('menu').click();
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByText('Last prediction').waitFor();
+    expect(await page.evaluate('document.documentElement.lang')).toBe('en');
+    expect(hub.requests.some(({ line }) => line === 'PUT /api/session/language')).toBe(true);
+    await shot('floor-english');
+  });
+});
