@@ -38,7 +38,6 @@ const Environment = z.object({
   DATABASE_URL: z.string().url().optional(),
   INFLUX_URL: z.string().url().optional(),
   MQTT_URL: z.string().url().optional(),
-  FHIR_PACKAGES: z.string().optional(),
   HUB_DEMONSTRATION: z.enum(['0', '1']).default('0'),
   HUB_EMBEDDED: z.string().default(''),
 });
@@ -60,7 +59,6 @@ export interface Config {
   secret?: string;
   databaseUrl?: string;
   influxUrl?: string;
-  fhirPackages?: string;
   /** People and facility are simulated; every page says so. */
   demonstration: boolean;
   /** The store was started by the hub itself. */
@@ -109,7 +107,6 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     secret: env.HUB_SECRET,
     databaseUrl: env.DATABASE_URL,
     influxUrl: env.INFLUX_URL,
-    fhirPackages: env.FHIR_PACKAGES,
     demonstration: env.HUB_DEMONSTRATION === '1',
     databaseEmbedded: env.HUB_EMBEDDED.includes('database'),
     influxEmbedded: env.HUB_EMBEDDED.includes('influx'),

@@ -1,6 +1,6 @@
 // Each resident's window, fed from what ingest has stored; rebuilt from InfluxDB at the start and after a lost connection.
 import { setImmediate as breathe } from 'node:timers/promises';
-import { connectAsync, type MqttClient } from 'mqtt';
+import { connect, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { HOUR, ResidentWindow, WATCHED, WATCHED_PROFILES } from '../../models/index.ts';
@@ -44,11 +44,15 @@ export class Windows {
   /** Listens first and reads the past then, so that no sample falls between. The same sample twice does no harm. */
   async open(): Promise<void> {
     const { mqttUrl, mqttInternal, clientId, now, log } = this.#options;
-    const client = await connectAsync(
-      mqttUrl,
-      { username: 'hub', password: mqttInternal, clientId, clean: true, reconnectPeriod: 500, connectTimeout: 5000, resubscribe: true },
-      true,
-    );
+    const client = connect(mqttUrl, {
+      username: 'hub',
+      password: mqttInternal,
+      clientId,
+      clean: true,
+      reconnectPeriod: 500,
+      connectTimeout: 5000,
+      resubscribe: true,
+    });
     this.#client = client;
     client.on('message', (_topic, payload) => this.#take(payload));
     client.on('error', error => log.warn({ problem: error.message }, 'the broker cannot be reached'));
@@ -62,6 +66,8 @@ export class Windows {
       log.info({ seconds: Math.round((now() - lostAt) / 1000) }, 'the broker is back; reading what was missed');
       this.#later(() => this.#read(lostAt - LATE));
     });
+    // The broker may start later than this role; an error before the first connection is one more attempt, not an end.
+    if (!client.connected) await new Promise<void>(resolve => client.once('connect', () => resolve()));
     await client.subscribeAsync('hub/1/stored/#', { qos: 1 });
     this.#later(() => this.#read(now() - PAST));
     await this.#reading;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import type { PractitionerRole } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
-import { connectAsync } from 'mqtt';
+import { connect } from 'mqtt';
 import { alertRoutes, attachAlerts, openAlerts } from '../alerts/index.ts';
 import { startConsult } from '../consult/index.ts';
 import { healthRoutes, makeApp, openSockets } from '../http/index.ts';
@@ -20,7 +20,16 @@ import {
 } from '../identity/index.ts';
 import { deviceRoutes } from '../ingest/index.ts';
 import { predictionsOf } from '../predict/index.ts';
-import { fhirRoutes, noteRoutes, openRecords, type Records, ROLE_SYSTEM, recordRoutes } from '../records/index.ts';
+import {
+  fhirRoutes,
+  noteRoutes,
+  noteStates,
+  openRecords,
+  type Records,
+  ROLE_SYSTEM,
+  recordRoutes,
+  sensorSummary,
+} from '../records/index.ts';
 import { attachVitals, vitalsRoutes } from '../vitals/index.ts';
 import { present } from './presence.ts';
 import { type RoleContext, runRole } from './role.ts';
@@ -28,7 +37,7 @@ import { stateRoutes } from './state.ts';
 
 await runRole('care', async context => {
   const { config, log, database, samples, secrets } = context;
-  const records = await openRecords({ database, log, fhirPackages: config.fhirPackages });
+  const records = await openRecords({ database, log });
   const identity = openIdentity({
     database,
     secret: secrets.session,
@@ -38,25 +47,29 @@ await runRole('care', async context => {
     demonstration: config.demonstration,
     log,
   });
-  const mqtt = await connectAsync(
-    config.mqtt.url,
-    {
-      username: 'hub',
-      password: secrets.mqttInternal,
-      clientId: `hub-care-${process.pid}`,
-      reconnectPeriod: 500,
-      connectTimeout: 5000,
-    },
-    true,
-  );
+  // Not waited for: consultations do not need the broker, and it connects by itself when the broker is there.
+  const mqtt = connect(config.mqtt.url, {
+    username: 'hub',
+    password: secrets.mqttInternal,
+    clientId: `hub-care-${process.pid}`,
+    reconnectPeriod: 500,
+    connectTimeout: 5000,
+  });
   mqtt.on('error', error => log.warn({ problem: error.message }, 'the broker cannot be reached'));
 
   const alerts = openAlerts({ database, records, log });
   const server = createServer();
   const sockets = openSockets(server, headers => identity.actorOf(headers));
-  const consult = await startConsult({ config, database, records, namespace: sockets.consult, log });
+  const consult = await startConsult({
+    config,
+    database,
+    records,
+    namespace: sockets.consult,
+    log,
+    notes: encounters => noteStates(database, encounters),
+  });
   const stopAlerts = await attachAlerts({ namespace: sockets.live, alerts, database, records, log });
-  attachVitals({ namespace: sockets.live, records, mqtt, log });
+  const stopVitals = attachVitals({ namespace: sockets.live, records, mqtt, log });
 
   const app = makeApp({
     log,
@@ -74,13 +87,23 @@ await runRole('care', async context => {
           samples,
           records,
           database,
-          predictionsOf: (...span) => predictionsOf(database, ...span),
-          alertsOf: (...span) => alerts.of(...span),
+          predictionsOf: (patient, from, to) => predictionsOf(database, patient, from, to),
+          alertsOf: alerts.of,
         }),
       ],
       ['/api/alerts', alertRoutes({ alerts, records, config })],
       ['/api/consult', consult.routes],
-      ['/api/consult', noteRoutes({ records, database, config })],
+      [
+        '/api/consult',
+        noteRoutes({
+          records,
+          database,
+          config,
+          daySummary: sensorSummary(samples),
+          dayRisk: (patient, from, to) => predictionsOf(database, patient, from, to),
+          changed: consult.changed,
+        }),
+      ],
       ['/api/records', recordRoutes({ records, database })],
       ['/fhir/R4', fhirRoutes({ records })],
     ],
@@ -92,7 +115,8 @@ await runRole('care', async context => {
   return {
     detail: () => ({ workers: consult.workers().length }),
     async close() {
-      await stopAlerts?.();
+      await stopAlerts();
+      stopVitals();
       await consult.close();
       await sockets.close();
       await mqtt.endAsync(true);

@@ -53,6 +53,7 @@ class Listener {
   #subscriptions = new Set<Subscription>();
   #client: Promise<pg.Client> | undefined;
   #closed = false;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(url: string, onError: (error: Error) => void) {
     this.#url = url;
@@ -63,12 +64,19 @@ class Listener {
     const subscription = { channel, heard, missed };
     this.#subscriptions.add(subscription);
     const client = await this.#connected();
-    await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+    await this.#ask(client, `listen ${pg.escapeIdentifier(channel)}`);
     return async () => {
       this.#subscriptions.delete(subscription);
       const others = [...this.#subscriptions].some(other => other.channel === channel);
-      if (!others && !this.#closed && this.#client) await (await this.#client).query(`unlisten ${pg.escapeIdentifier(channel)}`);
+      if (!others && !this.#closed && this.#client) await this.#ask(await this.#client, `unlisten ${pg.escapeIdentifier(channel)}`);
     };
+  }
+
+  /** One query at a time on the one connection. */
+  #ask(client: pg.Client, query: string): Promise<unknown> {
+    const asked = this.#last.catch(() => undefined).then(() => client.query(query));
+    this.#last = asked;
+    return asked;
   }
 
   #connected(): Promise<pg.Client> {
@@ -109,7 +117,7 @@ class Listener {
         try {
           const client = await this.#connected();
           for (const channel of new Set([...this.#subscriptions].map(subscription => subscription.channel))) {
-            await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+            await this.#ask(client, `listen ${pg.escapeIdentifier(channel)}`);
           }
           for (const subscription of this.#subscriptions) subscription.missed?.();
         } catch (error) {
