@@ -71,7 +71,7 @@ export async function runFacility(args: string[]): Promise<void> {
   const share = (name: 'duplicates' | 'lose' | 'wrong-unit' | 'out-of-range') => numberIn(name, values[name], 0, 1);
   const facility = startFacility({
     plan,
-    speed: numberIn('speed', values.speed, 1, 1000),
+    speed: numberIn('speed', values.speed, 0.1, 1000),
     historyHours: numberIn('history', values.history, 0, 24 * 31),
     episodes: values.episode.map(text => parseEpisode(text, plan.residents.length)),
     spontaneous: values.spontaneous,

@@ -15,7 +15,7 @@ export interface OrderedEpisode {
 
 export interface FacilityOptions {
   plan: FacilityPlan;
-  /** The story runs so many times as fast as the wall clock, from going live on; 1 or more. */
+  /** The story runs so many times as fast as the wall clock, from going live on; 0.1 to 1,000. */
   speed: number;
   historyHours: number;
   episodes: OrderedEpisode[];

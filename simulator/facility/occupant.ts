@@ -56,7 +56,7 @@ export class Occupant {
       const changed = JSON.stringify(before?.values) !== JSON.stringify(sample.values);
       if (isContact(sample.profile) && changed) samples.push({ ...sample, time: toWall(sample.time) });
     }
-    const oldest = this.#clock.story(wall - TICK);
+    const oldest = Math.min(this.#clock.story(wall - TICK), this.#clock.story(wall) - 3 * TICK);
     for (const [profile, sample] of this.#latest) {
       if ((wall / TICK) % EVERY[profile] !== 0 || samples.some(other => other.profile === profile)) continue;
       // A sensor that has been silent in the story stays silent.

@@ -69,7 +69,7 @@ export class Behaviour {
     if (time >= this.#until) this.#next(time, hour, night, now);
     const { signs, wanders } = this.#person;
     const openings =
-      (wanders * (night ? 0.3 : 1) * (this.inBedAsleep ? 0 : 1) * TICK) / HOUR + 0.12 * level * signs.door * (this.inBed ? 0.25 : 1);
+      (wanders * (night ? 0.3 : 1) * (this.inBedAsleep ? 0 : 1) * TICK) / HOUR + 0.16 * level * signs.door * (this.inBed ? 0.25 : 1);
     if (this.activity !== 'out' && random.chance(openings)) {
       this.#openDoor(time, random.range(5, 40) * SECOND);
       if (random.chance(0.5)) this.#corridor(time);
@@ -106,10 +106,11 @@ export class Behaviour {
       this.#enter('in-bed', time, random.range(2, 8) * MINUTE);
     else if (this.activity === 'in-bed' && random.chance(0.11 * level * signs.bed))
       this.#enter('room', time, random.exponential(4) * MINUTE + MINUTE);
-    else if (this.activity === 'room' && level > 0.1 && random.chance(0.05 * level)) {
-      if (random.chance(night ? 0.35 : 0.5)) this.#enter('out', time, random.exponential(4) * MINUTE + MINUTE);
-      else if (random.chance(0.5)) this.#enter('in-bed', time, random.exponential(4) * MINUTE + MINUTE);
-    }
+    else if (this.activity === 'room' && random.chance(0.07 * level * signs.door)) {
+      if (random.chance(night ? 0.35 : 0.6)) this.#enter('out', time, random.exponential(3) * MINUTE + MINUTE);
+      else if (random.chance(0.5)) this.#enter('in-bed', time, random.exponential(3) * MINUTE + MINUTE);
+    } else if (this.activity === 'out' && !now.exercise && random.chance(0.09 * level * signs.door))
+      this.#enter('room', time, random.exponential(3) * MINUTE + MINUTE);
     if (now.exercise && this.activity !== 'out') this.#enter('out', time, 10 * MINUTE);
     else if (now.visitor && this.activity !== 'room' && !night && random.chance(0.2)) this.#enter('room', time, 15 * MINUTE);
   }

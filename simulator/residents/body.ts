@@ -48,7 +48,7 @@ export class Body {
     this.#wander = 0.93 * this.#wander + random.normal(0, 0.85);
     this.#hrvWander = 0.93 * this.#hrvWander + random.normal(0, 0.07);
     const [share, fewest, most] = WALKING[activity];
-    const pacing = activity === 'room' || activity === 'out' ? 0.45 * level * signs.movement : 0;
+    const pacing = activity === 'room' || activity === 'out' ? 0.6 * level * signs.movement : 0;
     let walking = 0;
     if (now.exercise && activity === 'out') walking = random.range(15, 45);
     else if (random.chance(Math.min(0.9, share * walks * 2 + pacing))) walking = random.range(fewest, most);
@@ -59,7 +59,7 @@ export class Body {
       rhythm +
       EFFORT[activity] +
       0.35 * walking +
-      15 * level * signs.heart +
+      19 * level * signs.heart +
       13 * now.fever +
       (now.exercise && activity === 'out' ? 10 : 0) +
       (now.visitor && activity === 'room' ? 3 : 0);
@@ -91,7 +91,7 @@ export class Body {
         restingRespiration +
         (asleep ? -1 : 0.8) +
         0.05 * (this.#wander + this.#dayOffset) +
-        3.2 * level * signs.respiration +
+        4 * level * signs.respiration +
         3 * now.fever +
         random.normal(0, 0.8),
       movement: Math.min(1, Math.max(0, movement * this.#building.sensors.movement)),
@@ -103,7 +103,7 @@ export class Body {
     const random = this.#random;
     const { signs, restingHrv } = this.#person;
     const asleep = activity === 'asleep' ? 0.15 : activity === 'in-bed' ? 0 : -0.2;
-    const burden = 0.6 * level * signs.hrv + 0.25 * now.fever + Math.min(0.5, this.steps / 120);
+    const burden = 0.85 * level * signs.hrv + 0.25 * now.fever + Math.min(0.5, this.steps / 120);
     const steps = Math.min(400, this.steps);
     this.steps = 0;
     return {
