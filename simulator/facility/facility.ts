@@ -37,7 +37,7 @@ export interface Facility {
 
 const HISTORY_PACK = 10 * MINUTE;
 const EPISODE_LENGTH = 25 * MINUTE;
-const STRONG = 1.1;
+const STRONG = 1.6;
 const PATIENCE = 2 * MINUTE;
 
 interface Due {

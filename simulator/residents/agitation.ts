@@ -72,7 +72,7 @@ export class Agitation {
     const next = this.#forced[0];
     if (next && time >= next.onset - next.prodrome) {
       this.#forced.shift();
-      this.#current = { ...next, subsides: false, shape: 0.6 };
+      this.#current = { ...next, subsides: false, shape: 0.4 };
       return;
     }
     if (this.#current || !this.#spontaneous || time < this.#restUntil || (next && time > next.onset - next.prodrome - REST)) return;
