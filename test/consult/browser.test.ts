@@ -1,17 +1,14 @@
 // Two browsers meet through the real SFU: picture and sound arrive on both sides, and come back by themselves after a killed
 // media worker and after a lost connection.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright';
-import { build } from 'vite';
+import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Person } from '../../hub/identity/actor.ts';
 import { freshDatabase } from '../harness/index.ts';
+import { buildPages, openAs, openBrowser } from './browsers.ts';
 import { type Clinic, type ConsultServer, foundClinic, idOf, startServer } from './clinic.ts';
 
 const database = await freshDatabase();
-const pages = mkdtempSync(path.join(tmpdir(), 'consult-page-'));
+let pages: Awaited<ReturnType<typeof buildPages>>;
 let clinic: Clinic;
 let server: ConsultServer;
 let browser: Browser;
@@ -30,43 +27,17 @@ declare const page: {
 
 beforeAll(async () => {
   clinic = await foundClinic(database);
-  await build({
-    root: path.resolve(import.meta.dirname, 'page'),
-    configFile: false,
-    logLevel: 'error',
-    build: { outDir: pages, emptyOutDir: true, target: 'es2022', minify: false },
-  });
-  server = await startServer(database, clinic, { pages: path.relative(process.cwd(), pages) });
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--use-fake-device-for-media-stream',
-      '--use-fake-ui-for-media-stream',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  pages = await buildPages(path.resolve(import.meta.dirname, 'page'), false);
+  server = await startServer(database, clinic, { pages: pages.folder });
+  browser = await openBrowser();
 }, 60_000);
 
 afterAll(async () => {
   await browser?.close();
   await server?.close();
   await database.close();
-  rmSync(pages, { recursive: true, force: true });
+  pages?.remove();
 });
-
-async function open(someone: Person, encounter: string): Promise<Page> {
-  const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
-  await context.addCookies([{ name: 'as', value: (someone.reference ?? '').replace('/', '~'), url: server.url }]);
-  const opened = await context.newPage();
-  if (process.env.TEST_LOG) opened.on('console', message => console.log(someone.name, message.text()));
-  await opened.goto(`${server.url}/index.html?encounter=${encounter}`);
-  return opened;
-}
 
 /** Waits until both see moving pictures and hear sound that came after this call. */
 async function expectPictureAndSound() {
@@ -89,9 +60,9 @@ test('a patient who is let in and the doctor see and hear each other', async () 
     patient: idOf(clinic.patient),
     reason: '定期の診察',
   });
-  doctor = await open(clinic.doctor, body.id);
+  doctor = await openAs(browser, clinic.doctor, `${server.url}/index.html?encounter=${body.id}`);
   await expect.poll(() => doctor.evaluate(() => page.phase()), { timeout: 15_000 }).toBe('in-room');
-  patient = await open(clinic.patient, body.id);
+  patient = await openAs(browser, clinic.patient, `${server.url}/index.html?encounter=${body.id}`);
   await expect.poll(() => patient.evaluate(() => page.phase()), { timeout: 15_000 }).toBe('waiting');
   await doctor.evaluate(reference => page.client.admit(reference), clinic.patient.reference ?? '');
   await expectPictureAndSound();

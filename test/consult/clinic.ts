@@ -11,17 +11,17 @@ import { io, type Socket } from 'socket.io-client';
 import { readConfig } from '../../hub/config.ts';
 import type { EncounterView, JoinAnswer } from '../../hub/consult/contract.ts';
 import { startConsult } from '../../hub/consult/index.ts';
-import { Problem } from '../../hub/http/problem.ts';
+import { notSignedIn, Problem } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
 import { type Person, type PersonRole, service } from '../../hub/identity/actor.ts';
-import { openRecords, type Records } from '../../hub/records/index.ts';
-import { ROLE_SYSTEM } from '../../hub/records/systems.ts';
+import { noteRoutes, noteStates, type OpenRecords, openRecords } from '../../hub/records/index.ts';
+import { INSTITUTION_NUMBER, ROLE_SYSTEM } from '../../hub/records/systems.ts';
 import type { Database } from '../../hub/store/index.ts';
 
 const log = pino({ level: process.env.TEST_LOG ?? 'silent' });
 
 export interface Clinic {
-  records: Records;
+  records: OpenRecords;
   doctor: Person;
   specialist: Person;
   /** A doctor of the same hospital who is invited nowhere. */
@@ -35,8 +35,16 @@ export async function foundClinic(database: Database): Promise<Clinic> {
   const records = await openRecords({ database, log });
   const setup = records.as(service('setup'));
   const create = async (resource: Resource) => `${resource.resourceType}/${(await setup.create(resource)).id}`;
-  const island = await create({ resourceType: 'Organization', name: '島の病院' });
-  const university = await create({ resourceType: 'Organization', name: '大学病院' });
+  const island = await create({
+    resourceType: 'Organization',
+    name: '島の病院',
+    identifier: [{ system: INSTITUTION_NUMBER, value: '4711234567' }],
+  });
+  const university = await create({
+    resourceType: 'Organization',
+    name: '大学病院',
+    identifier: [{ system: INSTITUTION_NUMBER, value: '4017654321' }],
+  });
   const practitioner = async (family: string, given: string, role: PersonRole, organization: string, organizationName: string) => {
     const name = `${family} ${given}`;
     const reference = await create({
@@ -109,25 +117,43 @@ export async function startServer(
   const namespace = sockets.of('/consult');
   const whois = (as: unknown) => people.get(String(as).replace('~', '/'));
   namespace.use((socket, next) => {
-    const cookie = /as=([^;]+)/.exec(socket.handshake.headers.cookie ?? '')?.[1];
-    socket.data.actor = whois(socket.handshake.auth.as ?? cookie);
+    socket.data.actor = whois(socket.handshake.auth.as ?? asked(socket.handshake.headers.cookie));
     next();
   });
+  const asked = (cookie: string | undefined) => /as=([^;]+)/.exec(cookie ?? '')?.[1];
   const config = readConfig({
     HUB_DATA: '/tmp',
     HUB_MEDIA_PORT: '0',
     HUB_MEDIA_WORKERS: String(options.workers ?? 1),
     HUB_PUBLIC_URL: 'http://hub.test',
   });
-  const consult = await startConsult({ config, database, records: clinic.records, namespace, log, limits: options.limits });
+  const consult = await startConsult({
+    config,
+    database,
+    records: clinic.records,
+    namespace,
+    log,
+    limits: options.limits,
+    notes: encounters => noteStates(database, encounters),
+  });
   const app = new Hono<HubEnv>();
   app.use('/api/*', async (context, next) => {
-    const actor = whois(context.req.header('x-as'));
-    if (actor) context.set('actor', actor);
+    const actor = whois(context.req.header('x-as') ?? asked(context.req.header('cookie')));
+    if (!actor) throw notSignedIn();
+    context.set('actor', actor);
     await next();
   });
+  app.get('/health', context => context.json({ ok: true }));
+  app.get('/api/session', context => {
+    const { account, name, reference, roles, language } = context.var.actor;
+    return context.json({ account, name, reference, roles, language, demonstration: false });
+  });
   app.route('/api/consult', consult.routes);
-  if (options.pages) app.use('/*', serveStatic({ root: options.pages }));
+  app.route('/api/consult', noteRoutes({ records: clinic.records, database, config, changed: consult.changed }));
+  if (options.pages) {
+    app.use('/*', serveStatic({ root: options.pages }));
+    app.get('/room/*', serveStatic({ root: options.pages, path: 'index.html' }));
+  }
   app.onError((error, context) => {
     if (error instanceof Problem) return context.json(error.body(), error.status);
     log.error(error);
