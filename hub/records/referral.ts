@@ -4,7 +4,6 @@ import type {
   BundleEntry,
   Composition,
   CompositionSection,
-  Condition,
   Observation,
   Organization,
   Patient,
@@ -49,7 +48,6 @@ export interface ReferralFacts {
   to: { practitioner: Practitioner & { id: string }; organization: Organization & { id: string } } | null;
   purpose: string;
   note: { subjective: string; objective: string; assessment: string; plan: string };
-  conditions: (Condition & { id: string })[];
   observations: (Observation & { id: string })[];
   risks: (RiskAssessment & { id: string })[];
 }
@@ -79,7 +77,7 @@ export function referral(facts: ReferralFacts): { composition: Composition; bund
   ];
   if (facts.to && facts.to.practitioner.id !== facts.author.id)
     parts.push([`Practitioner/${facts.to.practitioner.id}`, documentPractitioner(facts.to.practitioner)]);
-  for (const part of [...facts.conditions, ...facts.observations, ...facts.risks]) parts.push([`${part.resourceType}/${part.id}`, part]);
+  for (const part of [...facts.observations, ...facts.risks]) parts.push([`${part.resourceType}/${part.id}`, part]);
   const addresses = new Map(parts.map(([reference]) => [reference, `urn:uuid:${crypto.randomUUID()}`]));
   const entry: BundleEntry[] = parts.map(([reference, resource]) => ({
     fullUrl: addresses.get(reference),
@@ -136,7 +134,8 @@ function compositionOf(facts: ReferralFacts, words: { number: string; year: stri
         ...coded('300', '構造情報'),
         section: [
           section('950', '紹介目的', [facts.purpose]),
-          section('340', '傷病名・主訴', [note.assessment || note.subjective || '記載なし'], facts.conditions.map(reference)),
+          // In words only: the profile's Condition wants a MEDIS disease code, which free text does not have.
+          section('340', '傷病名・主訴', [note.assessment || note.subjective || '記載なし']),
           section('360', '現病歴', [note.subjective || '記載なし']),
           ...optional(note.objective, () => section('610', '身体所見', [note.objective])),
           ...optional(note.plan, () => section('420', '診療方針指示', [note.plan])),
@@ -209,7 +208,8 @@ function documentPatient(patient: Patient & { id: string }, number: string): Pat
     language: 'ja',
     identifier: known.length ? known : [{ system: `${FACILITY_PATIENT_PREFIX}${number}`, value: id }],
     active: true,
-    name: name.map(entry => ({ ...entry, text: entry.text ?? [entry.family, ...entry.given!].join(' ') })),
+    // R1113: family and given name are parted by a half-width space.
+    name: name.map(entry => ({ ...entry, text: (entry.text ?? [entry.family, ...entry.given!].join(' ')).replaceAll('　', ' ') })),
     ...(telecom ? { telecom } : {}),
     gender: gender ?? 'unknown',
     birthDate,

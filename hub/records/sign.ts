@@ -90,7 +90,6 @@ export async function signNote(deps: SignDeps, actor: Person, encounterId: strin
       encounter: encounterId,
       purpose,
       note,
-      conditions,
       observations,
       risks,
     });

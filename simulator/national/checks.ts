@@ -10,7 +10,8 @@ const DOC_TYPES = 'http://jpfhir.jp/fhir/Common/CodeSystem/doc-typecodes';
 const SECTIONS = 'http://jpfhir.jp/fhir/clins/CodeSystem/document-section';
 const INSTITUTION = 'http://jpfhir.jp/fhir/core/IdSystem/insurance-medical-institution-no';
 const MEMBER = 'http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance_memberID';
-const FACILITY_PATIENT = /^urn:oid:1\.2\.392\.100495\.20\.3\.51\.1[0-9]{10}$/;
+const FACILITY_PATIENT = /^urn:oid:1\.2\.392\.100495\.20\.3\.51\.1[0-4][0-9][1-3][0-9]{7}$/;
+const MEMBER_VALUE = /^[0-9]{8}:[^:\s]*:[^:\s]*:([0-9]{2})?$/;
 const INSTITUTION_VALUE = /^[0-4][0-9][1-3][0-9]{7}$/;
 const IDENTIFIER_VALUE = /^([0-4][0-9][1-3][0-9]{7})\^([0-9]{4})\^([A-Za-z0-9-]{1,36})$/;
 const TOP_SECTIONS: Record<string, [least: number, most: number]> = {
@@ -130,8 +131,7 @@ function checkParts(entries: Json[], say: Say) {
     const resource = isObject(entry.resource) ? entry.resource : {};
     const identifiers = list(resource.identifier);
     if (resource.resourceType === 'Patient') {
-      if (!identifiers.some(({ system, value }) => (system === MEMBER || FACILITY_PATIENT.test(text(system))) && text(value)))
-        say(`${at}.identifier`, 'required', 'an insured person’s or a facility’s patient number is needed');
+      checkPatientNumbers(identifiers, `${at}.identifier`, say);
       if (!list(resource.name).some(name => text(name.family) && text(name.text)))
         say(`${at}.name`, 'required', 'a name with family and text is needed');
       if (!/^\d{4}-\d{2}-\d{2}$/.test(text(resource.birthDate))) say(`${at}.birthDate`, 'required', 'must be a date');
@@ -147,6 +147,20 @@ function checkParts(entries: Json[], say: Say) {
     }
     if (resource.resourceType === 'Practitioner' && !list(resource.name).some(name => text(name.text) || text(name.family)))
       say(`${at}.name`, 'required', 'is missing');
+  }
+}
+
+/** Rules R1010, R1012 and R1013 of JP_Patient_eCS. */
+function checkPatientNumbers(identifiers: Json[], at: string, say: Say) {
+  const members = identifiers.filter(({ system }) => system === MEMBER);
+  if (members.length !== 1) say(at, 'required', `R1012: exactly one insured person’s number (${MEMBER}) is needed`);
+  for (const member of members) {
+    if (!MEMBER_VALUE.test(text(member.value)))
+      say(at, 'value', 'R1013: must be <insurer 8 digits>:<symbol>:<number>:<branch, 2 digits or none>');
+  }
+  for (const { system } of identifiers) {
+    if (text(system).startsWith('urn:oid:1.2.392.100495.20.3.51.') && !FACILITY_PATIENT.test(text(system)))
+      say(at, 'value', 'R1010: a facility’s patient number is in urn:oid:1.2.392.100495.20.3.51.1<institution 10 digits>');
   }
 }
 

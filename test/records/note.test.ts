@@ -266,7 +266,7 @@ describe('delivery', () => {
   test('shows a refusal in the platform’s words, and tries again when asked', async () => {
     const platform = await startPlatform({ port: 0, data: path.join(folder, 'strict') });
     const { note } = await signed();
-    // The platform finds a fault that this hub does not know of.
+    // The document lacks what the platform's own checks look for.
     const [bundle] = (
       await sql<{
         row: string;

@@ -3,7 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { type Person, type PersonRole, service } from '../../hub/identity/index.ts';
 import { type OpenRecords, openRecords } from '../../hub/records/index.ts';
-import { ENCOUNTER_TYPE_SYSTEM, INSTITUTION_NUMBER, NAME_REPRESENTATION, PATTERN_SYSTEM, ROLE_SYSTEM } from '../../hub/records/systems.ts';
+import {
+  ENCOUNTER_TYPE_SYSTEM,
+  INSTITUTION_NUMBER,
+  INSURED_PERSON,
+  NAME_REPRESENTATION,
+  PATTERN_SYSTEM,
+  ROLE_SYSTEM,
+} from '../../hub/records/systems.ts';
 import type { Database } from '../../hub/store/index.ts';
 
 export const silent = pino({ level: 'silent' });
@@ -80,6 +87,7 @@ export async function smallWorld(database: Database, now: () => Date = () => new
   const patientOf = async (kanji: string, kana: string, treatedBy: string, livesAt?: string) => {
     const patient = await seed.create({
       resourceType: 'Patient',
+      identifier: [{ system: INSURED_PERSON, value: `00012345:${kana.split(' ')[0]}:187:05` }],
       name: name(kanji, kana),
       birthDate: '1938-04-01',
       gender: 'female',
