@@ -102,7 +102,7 @@ describe('with the hub there', () => {
     await expect.poll(() => edge.status().queue.packs).toBe(0);
   });
 
-  test('a device with a wrong secret is refused, one without the hub’s knowledge too', async () => {
+  test('a device with a wrong secret is refused, and one that the hub does not know', async () => {
     const hub = await hubAt();
     const edge = await edgeFor(hub.url);
     await listKnown(edge);
@@ -111,7 +111,26 @@ describe('with the hub there', () => {
     beat(bed, 1);
     await expect.poll(() => faults.join()).toContain('Bad username or password');
     expect(bed.counts().acknowledged).toBe(0);
+    const stranger = connectAsync(`mqtt://127.0.0.1:${edge.port}`, {
+      clientId: 'bed-9',
+      username: `${FACILITY}/bed-9`,
+      password: SECRETS['bed-1'],
+      reconnectPeriod: 0,
+    });
+    await expect(stranger).rejects.toThrow('Bad username or password');
     expect(hub.packs).toEqual([]);
+  });
+
+  test('before the hub’s list came once nobody gets in; then devices get in by themselves', async () => {
+    const port = await freePort();
+    const edge = await edgeFor(`mqtt://127.0.0.1:${port}`);
+    const faults: string[] = [];
+    const bed = device(edge.port, 'bed-1', { faults });
+    beat(bed, 2);
+    await expect.poll(() => faults.join()).toContain('Server unavailable');
+    const hub = await hubAt(port);
+    await bed.flushed();
+    await expect.poll(() => hub.sequences('bed-1')).toEqual([0, 1]);
   });
 
   test('a device whose secret was changed is cut off', async () => {
