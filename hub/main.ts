@@ -80,8 +80,8 @@ async function main() {
       }),
     );
     if (ending) return;
-    console.log(`The hub is ready after ${((performance.now() - begun) / 1000).toFixed(1)} s: ${config.http.publicUrl}`);
     if (firstLink) console.log(`First administrator (once, within 24 hours): ${firstLink}`);
+    console.log(`The hub is ready after ${((performance.now() - begun) / 1000).toFixed(1)} s: ${config.http.publicUrl}`);
   } catch (error) {
     console.error(`The hub cannot start: ${(error as Error).message}`);
     if (config.logLevel === 'debug') console.error(error);

@@ -63,10 +63,12 @@ async function run(wanted: Wanted) {
   mkdirSync(demoData, { recursive: true, mode: 0o755 });
   const running: DemoProcess[] = [];
   let ending = false;
+  let live = false;
   const end = async (code: number) => {
     if (ending) return;
     ending = true;
     console.log('\nEnding the demonstration …');
+    if (live) writeFileSync(path.join(demoData, 'last-seen'), new Date().toISOString());
     for (const each of running.reverse()) await each.stop();
     process.exit(code);
   };
@@ -110,7 +112,6 @@ async function run(wanted: Wanted) {
       firstLink ??= /First administrator.*#(\S+)/.exec(line)?.[1];
     });
     await hub.line(line => line.startsWith('The hub is ready'));
-    await new Promise(resolve => setImmediate(resolve));
 
     const administrator = await administratorOf(url, demoData, () => firstLink);
     const linkOf = async (account: string) => (await administrator.send<{ url: string }>('POST', `/api/people/${account}/link`, LINK)).url;
@@ -121,7 +122,15 @@ async function run(wanted: Wanted) {
     };
 
     const worldFile = path.join(demoData, 'world.json');
-    const world = await once(worldFile, () => provision(administrator, signedInAs, wanted.residents, what => step(`Making ${what}`)));
+    const hours = Math.min(wanted.history, hoursSince(path.join(demoData, 'last-seen')));
+    const world = await once(worldFile, () =>
+      provision(
+        administrator,
+        signedInAs,
+        { residents: wanted.residents, watchedSince: new Date(Date.now() - wanted.history * 3_600_000) },
+        what => step(`Making ${what}`),
+      ),
+    );
 
     step('The edge gateway of the care facility');
     const edge = start('edge', 'edge/main.ts', [], {
@@ -134,7 +143,9 @@ async function run(wanted: Wanted) {
     });
     await edge.line(line => line.includes('"ready"') || line.includes('ready'));
 
-    step(`${world.residents.length} residents${wanted.history ? `, and what their sensors saw in the last ${wanted.history} hours` : ''}`);
+    step(
+      `${world.residents.length} residents${hours ? `, and what their sensors saw in the last ${hours < 1 ? `${Math.round(hours * 60)} minutes` : `${Math.round(hours)} hours`}` : ''}`,
+    );
     const plan = path.join(demoData, 'facility.json');
     writeFileSync(plan, JSON.stringify(planOf(world, `mqtt://127.0.0.1:${edgePort}`)), { mode: 0o600 });
     const facility = start('facility', 'simulator/main.ts', [
@@ -144,11 +155,12 @@ async function run(wanted: Wanted) {
       '--speed',
       String(wanted.speed),
       '--history',
-      String(wanted.history),
+      String(hours),
       ...(wanted.episode ? ['--episode', `0@${wanted.episode}:${Math.max(60, wanted.episode - 20)}`] : []),
     ]);
     facility.onLine(line => tellStory(line, world));
     await facility.line(line => line.includes('"live"'));
+    live = true;
 
     step('A consultation for today');
     await consultationToday(world, signedInAs);
@@ -206,6 +218,15 @@ async function administratorOf(url: string, demoData: string, firstToken: () => 
   }
   await client.send('POST', '/api/session/password', credentials);
   return client;
+}
+
+/** Hours since the residents were last watched: only that gap is sent as the past. Infinity on the first start. */
+function hoursSince(file: string): number {
+  try {
+    return (Date.now() - Date.parse(readFileSync(file, 'utf8'))) / 3_600_000;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 async function once(file: string, make: () => Promise<World>): Promise<World> {

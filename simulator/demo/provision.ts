@@ -39,12 +39,12 @@ const reference = (resource: { resourceType: string; id: string }) => ({ referen
 
 /**
  * Makes organizations, places, people, residents, devices and accounts.
- * `administrator` is signed in; `asPerson` signs in as one of the people just made.
+ * `administrator` is signed in; `asPerson` signs in as one of the people just made. The residents' devices have watched since `watchedSince`.
  */
 export async function provision(
   administrator: HubClient,
   asPerson: (account: string) => Promise<HubClient>,
-  residents: number,
+  { residents, watchedSince }: { residents: number; watchedSince: Date },
   progress: (step: string) => void,
 ): Promise<World> {
   progress('organizations');
@@ -94,12 +94,15 @@ export async function provision(
   for (let index = 0; index < residents; index++) {
     const floor = floors[index < Math.ceil(residents / 2) ? 0 : 1]!;
     const number = index < Math.ceil(residents / 2) ? 101 + index : 201 + index - Math.ceil(residents / 2);
-    made.push(await makeResident(manager, organizations, index, await place(String(number), 'ro', floor)));
+    made.push(await makeResident(manager, organizations, index, await place(String(number), 'ro', floor), watchedSince));
   }
   const hallways: World['hallways'] = [];
   for (const [index, floor] of floors.entries()) {
     const hallway = await place(`${index + 1}階の廊下`, 'wa', floor);
-    hallways.push({ location: hallway.id, device: await makeDevice(manager, organizations.home, 'presence', `Location/${hallway.id}`) });
+    hallways.push({
+      location: hallway.id,
+      device: await makeDevice(manager, organizations.home, 'presence', `Location/${hallway.id}`, watchedSince),
+    });
   }
   const gateway = await manager.send<{ username: string; secret: string }>('POST', '/api/devices/gateways', {
     facility: organizations.home,
@@ -152,6 +155,7 @@ async function makeResident(
   organizations: World['organizations'],
   index: number,
   room: { resourceType: string; id: string },
+  watchedSince: Date,
 ) {
   const [family, given, familyKana, givenKana, birthDate, gender, hint] = residentAt(index);
   const patient = await manager.create({
@@ -175,11 +179,17 @@ async function makeResident(
     ...(hint ? { extension: [{ url: `${OWN}:care-hint`, valueString: hint }] } : {}),
   });
   const devices: DeviceLogin[] = [];
-  for (const profile of RESIDENT_PROFILES) devices.push(await makeDevice(manager, organizations.home, profile, `Patient/${patient.id}`));
+  for (const profile of RESIDENT_PROFILES)
+    devices.push(await makeDevice(manager, organizations.home, profile, `Patient/${patient.id}`, watchedSince));
   return { patient: patient.id, room: room.id, devices };
 }
 
-async function makeDevice(client: HubClient, facility: string, profile: string, subject: string): Promise<DeviceLogin> {
-  const { device, username, secret } = await client.send<DeviceLogin>('POST', '/api/devices', { facility, profile, subject });
+async function makeDevice(client: HubClient, facility: string, profile: string, subject: string, from?: Date): Promise<DeviceLogin> {
+  const { device, username, secret } = await client.send<DeviceLogin>('POST', '/api/devices', {
+    facility,
+    profile,
+    subject,
+    from: from?.toISOString(),
+  });
   return { device, profile, username, secret };
 }

@@ -25,6 +25,6 @@ export async function makeWorld(hub: TestHub, residents: number): Promise<TestWo
     await client.send('POST', '/api/session/link', { token: url.split('#')[1] });
     return client;
   };
-  const world = await provision(administrator, signIn, residents, () => undefined);
+  const world = await provision(administrator, signIn, { residents, watchedSince: new Date(Date.now() - 3_600_000) }, () => undefined);
   return { ...world, administrator, as: person => signIn(world.accounts[person]!) };
 }
