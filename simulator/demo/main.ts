@@ -162,6 +162,11 @@ async function run(wanted: Wanted) {
     await facility.line(line => line.includes('"live"'));
     live = true;
 
+    step('The maker’s device on the bench, which sends a wrong unit now and then');
+    const benchPlan = path.join(demoData, 'bench.json');
+    writeFileSync(benchPlan, JSON.stringify(benchPlanOf(world, `mqtt://127.0.0.1:${mqtt}`)), { mode: 0o600 });
+    start('bench', 'simulator/main.ts', ['facility', '--plan', benchPlan, '--no-spontaneous', '--wrong-unit', '0.25']);
+
     step('A consultation for today');
     await consultationToday(world, signedInAs);
 
@@ -247,6 +252,11 @@ function planOf(world: World, brokerUrl: string) {
     residents: world.residents.map((resident, index) => ({ seed: index + 1, devices: resident.devices })),
     presence: world.hallways.map(hallway => hallway.device),
   };
+}
+
+/** The device a maker has under test: it signs in at the hub itself, without a gateway. */
+function benchPlanOf(world: World, brokerUrl: string) {
+  return { facility: world.organizations.maker, brokerUrl, residents: [{ seed: 1, devices: [world.bench] }], presence: [] };
 }
 
 /** Opens a consultation of the first resident with the island doctor, the specialist invited, if there is none today. */
