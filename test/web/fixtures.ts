@@ -220,7 +220,11 @@ export function facts(now: number): Facts {
     points: data,
     normal,
   });
-  const states = (changes: number[]): [number, number][] => changes.map((minutes, index) => [now - minutes * MINUTE, index % 2]);
+  // Event devices repeat their state every ten minutes.
+  const states = (changes: number[]): [number, number][] =>
+    Array.from({ length: 181 }, (_, index) => 180 - index)
+      .filter(minutes => minutes % 10 === 0 || changes.includes(minutes))
+      .map(minutes => [now - minutes * MINUTE, (changes.filter(change => change >= minutes).length + 1) % 2]);
   const day: DayView = {
     patient: { id: 'r04', name: names[3]!, room: '104号室', facility: 'himawari', birthDate: '1936-11-03' },
     from: ago(180),

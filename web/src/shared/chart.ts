@@ -9,6 +9,8 @@ export interface Panel {
   /** `[ms since 1970, value]`, in order of time. */
   points: [number, number | null][];
   normal: { low: number; high: number } | null;
+  /** Fixed ends of the axis; else they follow the values. */
+  range?: [low: number, high: number];
   /** Values change in steps (in bed or not): drawn as a stepped area. */
   stepped: boolean;
   digits: number;

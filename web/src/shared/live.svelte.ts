@@ -3,6 +3,7 @@ import { io, type Socket } from 'socket.io-client';
 import type { ApiError } from './api.ts';
 import { readProblem } from './api.ts';
 import type { LiveEvents } from './hub.ts';
+import { loadSession } from './session.svelte.ts';
 
 /** What can be followed, with its message (see the areas' contracts). */
 export interface Follow {
@@ -28,6 +29,7 @@ const LEAVE: Record<keyof Follow, string> = {
   'bench:watch': 'bench:unwatch',
 };
 
+const COME_BACK_MS = 1_000;
 let socket: Socket<LiveEvents> | null = null;
 /** How many parts of the page follow the same thing. */
 const followed = new Map<string, number>();
@@ -40,14 +42,22 @@ function open(): Socket<LiveEvents> {
     state.connection = 'online';
     state.lostAt = null;
   });
-  made.on('disconnect', () => {
+  // socket.io comes back by itself after a lost network, but not when the hub closed the connection or refused it.
+  const lost = () => {
     state.connection = 'offline';
     state.lostAt ??= Date.now();
-  });
-  made.on('connect_error', () => {
-    state.connection = 'offline';
-    state.lostAt ??= Date.now();
-  });
+    if (made.active) return;
+    setTimeout(() => {
+      if (socket !== made || made.active) return;
+      // Refused for want of a session: the page learns it here and goes to sign-in.
+      loadSession().then(
+        view => view && socket === made && made.connect(),
+        () => socket === made && made.connect(),
+      );
+    }, COME_BACK_MS);
+  };
+  made.on('disconnect', lost);
+  made.on('connect_error', lost);
   socket = made;
   return made;
 }

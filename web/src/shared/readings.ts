@@ -66,7 +66,8 @@ const readings: Record<string, string> = {
   近く: 'ちかく',
 };
 const words = Object.keys(readings).sort((a, b) => b.length - a.length);
-const pattern = new RegExp(words.join('|'), 'gu');
+// Whole words only: 人 in 老人 is read otherwise.
+const pattern = new RegExp(`(?<!\\p{Script=Han})(?:${words.join('|')})(?!\\p{Script=Han})`, 'gu');
 const KANJI = /^(\p{Script=Han}+)(.*)$/u;
 
 export interface Piece {

@@ -51,15 +51,21 @@ function remembered(view: SessionView): RoleAt | null {
   }
 }
 
-/** Asks the hub who is signed in. @throws ApiError other than 401 */
+let asked = 0;
+
+/** Asks the hub who is signed in; of two questions at once (page and sign-in link) the later one counts. @throws ApiError other than 401 */
 export async function loadSession(): Promise<SessionView | null> {
+  asked += 1;
+  const mine = asked;
   try {
     const view = await api.get<SessionView>('/api/session');
+    if (mine !== asked) return state.view;
     state.view = view;
     state.active = remembered(view);
     useLanguage(view.language);
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    if (mine !== asked) return state.view;
     state.view = null;
     state.active = null;
   }

@@ -32,6 +32,7 @@ export function panelsOf(view: DayView, all: boolean): Panel[] {
     unit: t({ ja: '回', en: 'times' }),
     points: view.predictions.map(one => [new Date(one.at).getTime(), one.probability === null ? null : one.probability * 10]),
     normal: null,
+    range: [0, 10],
     stepped: false,
     digits: 0,
   };
