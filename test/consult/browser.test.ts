@@ -22,6 +22,7 @@ declare const page: {
   phase(): string;
   sources(): string[];
   width(): number;
+  states(): string[];
   received(): Promise<{ audioPackets: number; videoPackets: number; framesDecoded: number }>;
 };
 
@@ -97,6 +98,26 @@ test('after a cut of the connection the page is back in its place, with the same
   await expectPictureAndSound();
   // Had the media been set up anew, the counts would have begun at zero.
   expect((await patient.evaluate(() => page.received())).audioPackets).toBeGreaterThan(before.audioPackets);
+});
+
+test('after the hub was restarted both are back in their places without a click', async () => {
+  const port = Number(new URL(server.url).port);
+  await server.close();
+  await expect.poll(() => doctor.evaluate(() => page.phase())).toBe('reconnecting');
+  server = await startServer(database, clinic, { pages: pages.folder, port });
+  for (const side of [doctor, patient]) await expect.poll(() => side.evaluate(() => page.phase()), { timeout: 15_000 }).toBe('in-room');
+  await expectPictureAndSound();
+});
+
+test('a media worker that hangs for a while costs the picture only so long', async () => {
+  const [worker] = server.consult.workers();
+  process.kill(worker!.pid, 'SIGSTOP');
+  await expect.poll(() => doctor.evaluate(() => page.states()), { timeout: 15_000 }).toContain('disconnected');
+  process.kill(worker!.pid, 'SIGCONT');
+  for (const side of [doctor, patient]) {
+    await expect.poll(() => side.evaluate(() => page.states()), { timeout: 15_000 }).toEqual(['connected', 'connected']);
+  }
+  await expectPictureAndSound();
 });
 
 test('a reloaded page is in the room again without a click', async () => {

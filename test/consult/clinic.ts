@@ -14,7 +14,7 @@ import { startConsult } from '../../hub/consult/index.ts';
 import { notSignedIn, Problem } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
 import { type Person, type PersonRole, service } from '../../hub/identity/actor.ts';
-import { noteRoutes, noteStates, type OpenRecords, openRecords } from '../../hub/records/index.ts';
+import { noteRoutes, noteStates, type OpenRecords, openRecords, recordRoutes } from '../../hub/records/index.ts';
 import { INSTITUTION_NUMBER, ROLE_SYSTEM } from '../../hub/records/systems.ts';
 import type { Database } from '../../hub/store/index.ts';
 
@@ -150,6 +150,7 @@ export async function startServer(
   });
   app.route('/api/consult', consult.routes);
   app.route('/api/consult', noteRoutes({ records: clinic.records, database, config, changed: consult.changed }));
+  app.route('/api/records', recordRoutes({ records: clinic.records, database }));
   if (options.pages) {
     app.use('/*', serveStatic({ root: options.pages }));
     app.get('/room/*', serveStatic({ root: options.pages, path: 'index.html' }));

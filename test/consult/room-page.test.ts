@@ -1,5 +1,6 @@
 // The room's page as people use it: check, waiting room, call, note, end; and without a camera.
 import path from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freshDatabase } from '../harness/index.ts';
@@ -30,6 +31,11 @@ afterAll(async () => {
 const shot = async (page: Page, name: string) => {
   if (shots) await page.screenshot({ path: `${shots}/${name}.png` });
 };
+/** Nothing on the page that shuts somebody out, as far as axe can see (WCAG 2.2 A and AA). */
+async function expectNoBarrier(page: Page) {
+  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html).join(' ')}`)).toEqual([]);
+}
 async function planned(): Promise<string> {
   const { body } = await server.ask(clinic.doctor, 'POST', '/encounters', {
     pattern: 'DtoPwithD',
@@ -49,9 +55,11 @@ test('doctor and patient go through the whole consultation with the page alone',
   const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
   const patient = await openAs(browser, clinic.patient, `${server.url}/room/${encounter}`, phone);
   await patient.getByTestId('local-video').waitFor();
+  await expectNoBarrier(patient);
   await shot(patient, 'check-phone');
   await patient.getByTestId('join').click();
   await patient.getByTestId('waiting').waitFor();
+  await expectNoBarrier(patient);
   await shot(patient, 'waiting-phone');
   await doctor.getByTestId('admit').click();
 
@@ -90,10 +98,18 @@ test('doctor and patient go through the whole consultation with the page alone',
   await doctor.getByTestId('note-signed').waitFor();
   await expect.poll(() => doctor.getByTestId('note-delivery').getAttribute('data-state')).toBe('waiting');
 
+  await doctor.getByTestId('tab-record').click();
+  await doctor.getByRole('tabpanel').getByText('全文を読む').first().click();
+  await doctor.getByRole('tabpanel').getByText('夜間せん妄').first().waitFor();
+  await shot(doctor, 'record');
+  await expectNoBarrier(doctor);
+  await expectNoBarrier(patient);
+
   await doctor.getByTestId('end').click();
   await doctor.getByTestId('confirm-end').click();
   await doctor.getByTestId('after').waitFor();
   await patient.getByTestId('after').waitFor();
+  await expectNoBarrier(patient);
   await shot(doctor, 'after-doctor');
   await shot(patient, 'after-phone');
   await doctor.context().close();

@@ -67,21 +67,13 @@ export async function startWorkers(options: MediaOptions): Promise<MediaWorkers>
     });
     const port = options.port ? options.port + index : undefined;
     const address = { ip: options.listenIp, announcedAddress: options.announcedAddress ?? ownAddress(options.listenIp), port };
-    let webRtcServer: types.WebRtcServer;
-    try {
-      webRtcServer = await worker.createWebRtcServer({
-        listenInfos: [
-          { protocol: 'udp', ...address },
-          { protocol: 'tcp', ...address },
-        ],
-      });
-    } catch (cause) {
+    const webRtcServer = await listen(worker, address).catch(cause => {
       worker.close();
       throw new Error(
         `Video cannot listen on ${options.listenIp} port ${port ?? 'any'} (UDP and TCP): is it taken? HUB_MEDIA_PORT and HUB_MEDIA_LISTEN change it.`,
         { cause },
       );
-    }
+    });
     if (closed) return worker.close();
     slots[index] = { worker, webRtcServer, routers: new Set() };
     const startedAt = Date.now();
@@ -139,6 +131,23 @@ export async function startWorkers(options: MediaOptions): Promise<MediaWorkers>
       for (const live of slots) live?.worker.close();
     },
   };
+}
+
+/** A killed care process leaves its workers for a moment, and they their ports: so it is tried for 3 s. */
+async function listen(worker: types.Worker, address: Omit<types.TransportListenInfo, 'protocol'>): Promise<types.WebRtcServer> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await worker.createWebRtcServer({
+        listenInfos: [
+          { protocol: 'udp', ...address },
+          { protocol: 'tcp', ...address },
+        ],
+      });
+    } catch (error) {
+      if (attempt === 10 || worker.closed) throw error;
+      await sleep(300);
+    }
+  }
 }
 
 /** Listening on all addresses says nothing to a browser: then the machine's first outside IPv4 address is told. */

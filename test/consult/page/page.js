@@ -26,6 +26,8 @@ globalThis.page = {
   sources: () => tracks.map(({ source }) => source).sort(),
   /** Width of the picture that is played, pixels. */
   width: () => document.querySelector('video')?.videoWidth ?? 0,
+  /** State of each WebRTC connection. */
+  states: () => client.connectionStates(),
   received: () => client.received(),
 };
 void local.open().then(() => client.start());

@@ -82,8 +82,13 @@ export class ConsultClient extends Events<ConsultClientEvents> {
     return this.#signalling.request('chat', { text });
   }
   /** Ends the consultation for all; `ended` follows. @throws SignalError */
-  end(): Promise<object> {
-    return this.#signalling.request('end', {});
+  async end(): Promise<void> {
+    try {
+      await this.#signalling.request('end', {});
+    } catch (error) {
+      // `ended` reaches everybody, and may come before the answer: then the connection is closed already.
+      if (this.#phase !== 'ended') throw error;
+    }
   }
   async leave(): Promise<void> {
     await this.#signalling.request('leave', {}).catch(() => undefined);
@@ -92,6 +97,10 @@ export class ConsultClient extends Events<ConsultClientEvents> {
   /** The page goes away without leaving the consultation. */
   close(): void {
     this.#finish(this.#phase);
+  }
+  /** State of each WebRTC transport, in the words of mediasoup-client. */
+  connectionStates(): string[] {
+    return (this.#session?.transports ?? []).map(transport => transport.connectionState);
   }
   /** What has arrived since the media was set up, by kind: packets, and decoded frames of video. */
   async received(): Promise<{ audioPackets: number; videoPackets: number; framesDecoded: number }> {
