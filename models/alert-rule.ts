@@ -13,8 +13,9 @@ export interface AlertLevels {
 /** No second alert for a resident so soon after the last one was raised, ms. */
 export const REFRACTORY = 2 * HOUR;
 
-/** Levels around an act level: watched from half of it, cleared below half of it. */
-export const levelsAround = (act: number): AlertLevels => ({ act, watch: act * 0.5, clear: act * 0.4 });
+/** Levels around an act level: watched from half of it, cleared below two fifths of it. */
+export const levelsAround = (act: number): AlertLevels => ({ act, watch: rounded(act * 0.5), clear: rounded(act * 0.4) });
+const rounded = (level: number) => Number(level.toFixed(4));
 
 /** What the rule remembers of a resident's last alert. */
 export interface LastAlert {

@@ -54,21 +54,57 @@ export const WATCHED_PROFILES = Object.keys(WATCHED) as WatchedProfile[];
 /** Share of each profile in a resident's coverage: what is on the body counts most. Sums to 1. */
 export const COVERAGE_WEIGHT: Record<WatchedProfile, number> = { bed: 0.4, wrist: 0.25, room: 0.2, door: 0.1, toilet: 0.05 };
 
-/** Channels that a person has a baseline for. `width`: typical spread within a person, used while little of the own past is known. */
-export const BASELINE_CHANNELS = {
-  heart_rate: { profile: 'bed', width: 8 },
-  respiration_rate: { profile: 'bed', width: 2.5 },
-  movement: { profile: 'bed', width: 0.15 },
-  pulse_rate: { profile: 'wrist', width: 10 },
-  hrv_rmssd: { profile: 'wrist', width: 10 },
-  skin_temperature: { profile: 'wrist', width: 0.6 },
-  steps: { profile: 'wrist', width: 8 },
-  temperature: { profile: 'room', width: 1 },
-  illuminance: { profile: 'room', width: 0.6 },
-  sound_level: { profile: 'room', width: 6 },
-  co2: { profile: 'room', width: 150 },
-} as const;
-export type BaselineChannel = keyof typeof BASELINE_CHANNELS;
+/** Steps in a minute from which on heart and its variability tell of walking, not of how a person is. */
+const WALKING = 8;
+
+/** Reads a quantity (by its index in the profile) at a slot; NaN when there is none. */
+export type SlotReader = (slot: number, quantity: number) => number;
+
+interface Channel {
+  profile: 'bed' | 'wrist' | 'room';
+  /** Typical spread within a person, used while little of the own past is known. */
+  width: number;
+  unit: string;
+  /** The channel's value at a slot; NaN where it says nothing. Without it, the quantity of the channel's name as it is. */
+  read?: (value: SlotReader, slot: number) => number;
+}
+
+const at = (profile: keyof typeof WATCHED, quantity: string) => (WATCHED[profile].quantities as readonly string[]).indexOf(quantity);
+const [MOVEMENT, IN_BED] = [at('bed', 'movement'), at('bed', 'in_bed')];
+const [PULSE, HRV, STEPS] = [at('wrist', 'pulse_rate'), at('wrist', 'hrv_rmssd'), at('wrist', 'steps')];
+const LIGHT = at('room', 'illuminance');
+const still = (value: SlotReader, slot: number) => !(value(slot, STEPS) > WALKING) && !(value(slot - 1, STEPS) > WALKING);
+
+/** What a person has a baseline of. Light, and variability of the heart, are taken in logarithms: they change in ratios. */
+export const CHANNELS = {
+  heart_rate: { profile: 'bed', width: 8, unit: 'bpm' },
+  respiration_rate: { profile: 'bed', width: 2.5, unit: '1/min' },
+  /** An empty bed lies still: only what it says of someone in it. */
+  movement: {
+    profile: 'bed',
+    width: 0.15,
+    unit: '/',
+    read: (value, slot) => (value(slot, IN_BED) > 0.5 ? value(slot, MOVEMENT) : Number.NaN),
+  },
+  /** At rest: walking raises it too. */
+  pulse_rate: { profile: 'wrist', width: 8, unit: 'bpm', read: (value, slot) => (still(value, slot) ? value(slot, PULSE) : Number.NaN) },
+  hrv_rmssd: {
+    profile: 'wrist',
+    width: 0.3,
+    unit: 'log ms',
+    read: (value, slot) => (still(value, slot) ? Math.log(Math.max(1, value(slot, HRV))) : Number.NaN),
+  },
+  /** Walking or not: who paces has no minute at rest. */
+  pulse_moving: { profile: 'wrist', width: 10, unit: 'bpm', read: (value, slot) => value(slot, PULSE) },
+  hrv_moving: { profile: 'wrist', width: 0.35, unit: 'log ms', read: (value, slot) => Math.log(Math.max(1, value(slot, HRV))) },
+  skin_temperature: { profile: 'wrist', width: 0.6, unit: 'Cel' },
+  steps: { profile: 'wrist', width: 8, unit: '/min' },
+  temperature: { profile: 'room', width: 1, unit: 'Cel' },
+  illuminance: { profile: 'room', width: 0.6, unit: 'log lx', read: (value, slot) => Math.log10(Math.max(0, value(slot, LIGHT)) + 1) },
+  sound_level: { profile: 'room', width: 6, unit: 'dB' },
+  co2: { profile: 'room', width: 150, unit: 'ppm' },
+} as const satisfies Record<string, Channel>;
+export type BaselineChannel = keyof typeof CHANNELS;
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;

@@ -1,5 +1,5 @@
 // The numbers a model sees: named, with units, from one resident's window at one minute, by what was known then and nothing later.
-import { type BaselineChannel, HOUR, localHour, MINUTE, nightFactor, WATCHED_PROFILES, type WatchedProfile } from './channels.ts';
+import { type BaselineChannel, CHANNELS, HOUR, localHour, MINUTE, nightFactor, WATCHED_PROFILES, type WatchedProfile } from './channels.ts';
 import type { ResidentWindow } from './window.ts';
 import type { ReasonGroup } from './words.ts';
 
@@ -20,68 +20,55 @@ const clip = (value: number, low: number, high: number) => (Number.isNaN(value) 
 const none = () => 0;
 const unknown = () => Number.NaN;
 
-function level(
-  channel: 'heart_rate' | 'movement' | 'sound_level' | 'co2' | 'hrv_rmssd',
-  group: ReasonGroup,
-  unit: string,
-  minutes: number,
-): Feature {
-  const profile = PROFILE[channel];
+/** Mean over the last minutes, in the channel's unit. */
+function level(channel: BaselineChannel, group: ReasonGroup, minutes: number): Feature {
+  const { profile, unit } = CHANNELS[channel];
   return {
     name: `${channel}_${minutes}`,
     unit,
     group,
     needs: [profile],
-    value: (window, at) => window.mean(profile, channel, at - minutes * MINUTE, at),
+    value: (window, at) => window.channelMean(channel, at - minutes * MINUTE, at),
     usual: (window, at) => window.usual(channel, at),
   };
 }
 
 /** Mean over the last minutes against the person's own baseline, in spreads. */
 function deviation(channel: BaselineChannel, group: ReasonGroup, minutes: number): Feature {
-  const profile = PROFILE[channel];
   return {
     name: `${channel}_deviation_${minutes}`,
     unit: 'σ',
     group,
-    needs: [profile],
-    value: (window, at) => clip(window.deviation(channel, window.mean(profile, channel, at - minutes * MINUTE, at), at), -8, 8),
+    needs: [CHANNELS[channel].profile],
+    value: (window, at) => clip(window.deviation(channel, at - minutes * MINUTE, at, at), -8, 8),
     usual: none,
   };
 }
 
 /** Mean of the last 10 minutes less that of the 50 before, in the person's spreads: a change that is under way. */
 function rise(channel: BaselineChannel, group: ReasonGroup): Feature {
-  const profile = PROFILE[channel];
   return {
     name: `${channel}_rise`,
     unit: 'σ',
     group,
-    needs: [profile],
+    needs: [CHANNELS[channel].profile],
     value: (window, at) =>
-      clip(
-        window.deviation(channel, window.mean(profile, channel, at - 10 * MINUTE, at), at) -
-          window.deviation(channel, window.mean(profile, channel, at - HOUR, at - 10 * MINUTE), at),
-        -8,
-        8,
-      ),
+      clip(window.deviation(channel, at - 10 * MINUTE, at, at) - window.deviation(channel, at - HOUR, at - 10 * MINUTE, at), -8, 8),
     usual: none,
   };
 }
 
-const PROFILE = {
-  heart_rate: 'bed',
-  respiration_rate: 'bed',
-  movement: 'bed',
-  pulse_rate: 'wrist',
-  hrv_rmssd: 'wrist',
-  skin_temperature: 'wrist',
-  steps: 'wrist',
-  temperature: 'room',
-  illuminance: 'room',
-  sound_level: 'room',
-  co2: 'room',
-} as const satisfies Record<BaselineChannel, WatchedProfile>;
+/** Share of the last minutes in which the channel lay so much above the person's usual. */
+function above(channel: BaselineChannel, group: ReasonGroup, by: number, minutes: number): Feature {
+  return {
+    name: `${channel}_above_${minutes}`,
+    unit: '/',
+    group,
+    needs: [CHANNELS[channel].profile],
+    value: (window, at) => window.shareAbove(channel, window.usual(channel, at) + by, at - minutes * MINUTE, at),
+    usual: none,
+  };
+}
 
 type Event = 'exits' | 'door' | 'toilet';
 const EVENT_PROFILE = { exits: 'bed', door: 'door', toilet: 'toilet' } as const;
@@ -130,26 +117,49 @@ function clock(name: string, value: (at: number) => number): Feature {
   return { name, unit: '/', group: null, needs: [], value: (_window, at) => value(at), usual: unknown };
 }
 
-const lux = (value: number) => Math.log10(Math.max(0, value) + 1);
+/** Where the resident is explains the other signs and is no reason by itself. */
+function inBed(minutes: number): Feature {
+  return {
+    name: `in_bed_${minutes}`,
+    unit: '/',
+    group: null,
+    needs: ['bed'],
+    value: (window, at) => window.mean('bed', 'in_bed', at - minutes * MINUTE, at),
+    usual: unknown,
+  };
+}
+
 const comfort = (celsius: number) => Math.max(0, 22 - celsius, celsius - 24);
 
 /** All features in the order of the vector. A change here needs a newly trained model: the model keeps the names it was trained with. */
 export const FEATURES: readonly Feature[] = [
-  level('heart_rate', 'heart', 'bpm', 10),
+  level('heart_rate', 'heart', 10),
+  deviation('heart_rate', 'heart', 5),
   deviation('heart_rate', 'heart', 10),
   deviation('heart_rate', 'heart', 60),
   rise('heart_rate', 'heart'),
+  deviation('pulse_rate', 'heart', 5),
   deviation('pulse_rate', 'heart', 10),
+  deviation('pulse_rate', 'heart', 30),
   deviation('pulse_rate', 'heart', 60),
-  level('hrv_rmssd', 'variability', 'ms', 60),
+  rise('pulse_rate', 'heart'),
+  deviation('pulse_moving', 'heart', 10),
+  level('hrv_rmssd', 'variability', 60),
+  deviation('hrv_rmssd', 'variability', 5),
   deviation('hrv_rmssd', 'variability', 10),
+  deviation('hrv_rmssd', 'variability', 30),
   deviation('hrv_rmssd', 'variability', 60),
   rise('hrv_rmssd', 'variability'),
+  deviation('hrv_moving', 'variability', 10),
+  deviation('respiration_rate', 'respiration', 5),
   deviation('respiration_rate', 'respiration', 10),
   deviation('respiration_rate', 'respiration', 60),
+  rise('respiration_rate', 'respiration'),
+  deviation('skin_temperature', 'skin', 10),
   deviation('skin_temperature', 'skin', 60),
-  level('movement', 'movement', '/', 10),
-  level('movement', 'movement', '/', 60),
+  rise('skin_temperature', 'skin'),
+  level('movement', 'movement', 10),
+  deviation('movement', 'movement', 5),
   deviation('movement', 'movement', 10),
   deviation('movement', 'movement', 60),
   rise('movement', 'movement'),
@@ -158,17 +168,12 @@ export const FEATURES: readonly Feature[] = [
     unit: 'σ',
     group: 'movement',
     needs: ['bed'],
-    value: (window, at) => nightFactor(at) * clip(window.deviation('movement', window.mean('bed', 'movement', at - HOUR, at), at), -8, 8),
+    value: (window, at) => nightFactor(at) * clip(window.deviation('movement', at - HOUR, at, at), -8, 8),
     usual: none,
   },
-  {
-    name: 'in_bed_60',
-    unit: '/',
-    group: null,
-    needs: ['bed'],
-    value: (window, at) => window.mean('bed', 'in_bed', at - HOUR, at),
-    usual: unknown,
-  },
+  inBed(10),
+  inBed(60),
+  count('exits', 'bed_exits', 'exits', 30),
   count('exits', 'bed_exits', 'exits', 60),
   count('exits', 'bed_exits', 'exits', 180),
   more('exits', 'bed_exits', 'exits'),
@@ -180,14 +185,18 @@ export const FEATURES: readonly Feature[] = [
     value: (window, at) => nightFactor(at) * 60 * (1 - window.mean('bed', 'in_bed', at - HOUR, at)),
     usual: none,
   },
+  count('door', 'door_openings', 'door', 10),
   count('door', 'door_openings', 'door', 30),
   count('door', 'door_openings', 'door', 60),
   more('door', 'door_openings', 'door'),
   count('toilet', 'toilet_visits', 'toilet', 60),
   count('toilet', 'toilet_visits', 'toilet', 180),
   more('toilet', 'toilet_visits', 'toilet'),
+  deviation('steps', 'steps', 5),
   deviation('steps', 'steps', 10),
   deviation('steps', 'steps', 60),
+  above('steps', 'steps', 5, 10),
+  above('steps', 'steps', 5, 30),
   {
     name: 'steps_night_60',
     unit: '/min',
@@ -196,24 +205,21 @@ export const FEATURES: readonly Feature[] = [
     value: (window, at) => nightFactor(at) * Math.min(60, window.mean('wrist', 'steps', at - HOUR, at)),
     usual: none,
   },
-  level('sound_level', 'sound', 'dB', 10),
+  level('sound_level', 'sound', 10),
+  deviation('sound_level', 'sound', 5),
   deviation('sound_level', 'sound', 10),
   deviation('sound_level', 'sound', 60),
-  {
-    name: 'sound_peak_30',
-    unit: 'σ',
-    group: 'sound',
-    needs: ['room'],
-    value: (window, at) => clip(window.deviation('sound_level', window.highest('room', 'sound_level', at - 30 * MINUTE, at), at), -8, 10),
-    usual: none,
-  },
+  rise('sound_level', 'sound'),
+  above('sound_level', 'sound', 8, 10),
+  above('sound_level', 'sound', 8, 30),
+  deviation('illuminance', 'light', 10),
   deviation('illuminance', 'light', 30),
   {
     name: 'light_night_30',
     unit: 'log lx',
     group: 'light',
     needs: ['room'],
-    value: (window, at) => nightFactor(at) * lux(window.mean('room', 'illuminance', at - 30 * MINUTE, at)),
+    value: (window, at) => nightFactor(at) * window.channelMean('illuminance', at - 30 * MINUTE, at),
     usual: none,
   },
   {
@@ -225,7 +231,7 @@ export const FEATURES: readonly Feature[] = [
     usual: none,
   },
   deviation('temperature', 'temperature', 60),
-  level('co2', 'air', 'ppm', 30),
+  level('co2', 'air', 30),
   deviation('co2', 'air', 30),
   clock('night', nightFactor),
   clock('hour_sin', at => Math.sin((localHour(at) / 12) * Math.PI)),

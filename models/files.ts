@@ -18,7 +18,7 @@ export interface ModelFile {
   platt: Platt[];
   levels: AlertLevels;
   trainedOn: { ja: string; en: string };
-  /** Rows (raw features, null for unknown) and their probabilities when the model was made: every backend must give the same. */
+  /** Rows (raw features in the order of `scaling.names`, null for unknown) and their probabilities when the model was made: every backend must give the same. */
   reference: { rows: (number | null)[][]; probabilities: number[][] };
 }
 

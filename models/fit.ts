@@ -81,9 +81,9 @@ export function fitModel(dataset: Dataset, training: ReadonlySet<number>, valida
     const result = fitNetwork(network, train, {
       epochs: choice.epochs,
       batch: choice.batch ?? 512,
-      learningRate: choice.learningRate ?? 2e-3,
+      learningRate: choice.learningRate ?? 1e-3,
       seed: choice.seed,
-      patience: 6,
+      patience: 7,
       balance: 0.5,
       dropGroups,
       dropShare: 0.1,
@@ -161,14 +161,15 @@ export function scoreTimeline(
   return total;
 }
 
-/** The lowest act level with at most so many false alerts per resident-week. */
+/** The lowest act level with at most so many false alerts per resident-week. Few alerts make the count jump, so all levels are tried. */
 export function levelFor(budget: number, count: (levels: AlertLevels) => { falseAlerts: number; weeks: number }): AlertLevels {
   let levels = levelsAround(0.99);
   for (let act = 0.95; act >= 0.02; act -= 0.01) {
     const next = levelsAround(Number(act.toFixed(2)));
     const { falseAlerts, weeks } = count(next);
-    if (falseAlerts / weeks > budget) break;
-    levels = next;
+    // Far below, one long alert can swallow many false ones: that is no level to use.
+    if (falseAlerts / weeks > 2 * budget) break;
+    if (falseAlerts / weeks <= budget) levels = next;
   }
   return levels;
 }

@@ -3,7 +3,7 @@ import type { AlertLevels } from './alert-rule.ts';
 import { type Backend, chooseBackend } from './backend.ts';
 import { calibrated } from './calibration.ts';
 import { FEATURES, type FeatureVector, featureIndex } from './features.ts';
-import { type ModelFile, readModel } from './files.ts';
+import { readModel } from './files.ts';
 import { runNetwork } from './network.ts';
 import { scaleRow } from './scaling.ts';
 import { REASON_GROUPS, type ReasonGroup } from './words.ts';
@@ -40,7 +40,8 @@ export interface RiskModel {
   levels: AlertLevels;
   trainedOn: { ja: string; en: string };
   backend: Backend;
-  reference: ModelFile['reference'];
+  /** Rows and the probabilities they had when the model was made. */
+  reference: { rows: Float32Array[]; probabilities: number[][] };
   /** Probabilities `[rows][horizons]` of raw vectors (each in the order of FEATURES, NaN for unknown). */
   predict(rows: ArrayLike<number>[]): number[][];
   /** As `predict` for many residents, with reasons by occlusion, in one run of the network. */
@@ -76,7 +77,16 @@ export async function loadModel(directory: string, backend: Backend = 'wasm'): P
     levels: model.levels,
     trainedOn: model.trainedOn,
     backend: running,
-    reference: model.reference,
+    reference: {
+      rows: model.reference.rows.map(row => {
+        const full = new Float32Array(FEATURES.length).fill(Number.NaN);
+        row.forEach((value, index) => {
+          if (value !== null) full[columns[index]!] = value;
+        });
+        return full;
+      }),
+      probabilities: model.reference.probabilities,
+    },
     predict: run,
     explain(vectors) {
       const rows: ArrayLike<number>[] = [];
@@ -133,7 +143,8 @@ function mostUnusual(vector: Pick<FeatureVector, 'values' | 'usual'>, group: Rea
 const COMPARED: Record<string, number> = {
   σ: 1,
   bpm: 8,
-  ms: 10,
+  'log ms': 0.3,
+  '1/min': 2.5,
   dB: 6,
   ppm: 150,
   min: 15,

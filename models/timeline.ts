@@ -52,6 +52,9 @@ export class Slots {
     return this.#slot[slot % this.#capacity] === slot;
   }
 
+  /** `value` as a function of its own. */
+  readonly reader = (slot: number, quantity: number): number => this.value(slot, quantity);
+
   /** Value of a quantity (by its index) in a slot; NaN when there is none. */
   value(slot: number, quantity: number): number {
     const place = slot % this.#capacity;

@@ -18,8 +18,8 @@ const HELP = `npm run train -- NAME [options]
 Trains models/NAME (facility is the one that is shipped) on residents of simulated facilities and evaluates it on facilities that it
 has not seen. Repeatable: the same options give the same model.
 
-  --residents N    simulated residents for training and validation (default 96, in 6 facilities)
-  --test N         residents of unseen facilities for the card (default 48, in 3 facilities)
+  --residents N    simulated residents for training and validation (default 288, in 12 facilities)
+  --test N         residents of unseen facilities for the card (default 80, in 4 facilities)
   --days D         days of each resident (default 6)
   --seed S         seed of all of it (default 1)
   --epochs N       most passes over the data (default 40; it stops when validation no longer gets better)
@@ -39,8 +39,8 @@ async function main(args: string[]): Promise<void> {
     args,
     allowPositionals: true,
     options: {
-      residents: { type: 'string', default: '96' },
-      test: { type: 'string', default: '48' },
+      residents: { type: 'string', default: '288' },
+      test: { type: 'string', default: '80' },
       days: { type: 'string', default: '6' },
       seed: { type: 'string', default: '1' },
       epochs: { type: 'string', default: '40' },
@@ -68,7 +68,7 @@ async function main(args: string[]): Promise<void> {
 
   const backend = await chooseBackend(values.backend);
   say(`backend ${backend}`);
-  const seen = await residentsOf('training', residents, Math.min(6, Math.ceil(residents / 8)), days, `${seed}`, every);
+  const seen = await residentsOf('training', residents, Math.min(12, Math.ceil(residents / 8)), days, `${seed}`, every);
   const { training, validation } = split(seen, seed);
   say(`${seen.count} windows; ${training.size} residents to train, ${validation.size} to validate`);
   const fitted = fitModel(seen, training, validation, {
@@ -80,7 +80,7 @@ async function main(args: string[]): Promise<void> {
     progress: say,
   });
   const rates = hourRates(seen, rowsOf(seen, training), HORIZONS.length);
-  const unseen = await residentsOf('unseen', test, Math.min(3, Math.ceil(test / 8)), days, `${seed}-unseen`, every);
+  const unseen = await residentsOf('unseen', test, Math.min(4, Math.ceil(test / 8)), days, `${seed}-unseen`, every);
   say('evaluating');
   const evaluation = evaluate(unseen, fitted, HORIZONS, ALERT_HORIZON, rates, every);
 
@@ -108,7 +108,7 @@ async function main(args: string[]): Promise<void> {
     version,
     created: created.toISOString(),
     command: `npm run train -- ${name} --residents ${residents} --test ${test} --days ${days} --seed ${seed} --epochs ${epochs} --every ${every}`,
-    data: `simulated residents (simulator/), ${residents} for ${days} days; half of the windows’ seasons in heating or cooling time`,
+    data: `simulated residents (simulator/), ${residents} for ${days} days; facilities with buildings, sensors and seasons of their own`,
     split: `by resident: ${training.size} training, ${validation.size} validation; test ${unseen.residents.length} residents of other facilities`,
     network:
       fitted.kind === 'logistic' ? 'logistic regression, L2' : 'perceptron, two hidden layers (32, 16), L2, one logit for each horizon',

@@ -1,13 +1,14 @@
 // What is known about one resident over the last day, and questions about any span of it. The same for training and live.
 import {
-  BASELINE_CHANNELS,
   type BaselineChannel,
+  CHANNELS,
   COVERAGE_WEIGHT,
   HOUR,
   MINUTE,
   nightFactor,
   type RegularProfile,
   type Sample,
+  type SlotReader,
   WATCHED,
   WATCHED_PROFILES,
   type WatchedProfile,
@@ -16,6 +17,8 @@ import { Slots, StateLog } from './timeline.ts';
 
 const BLOCK = 5 * MINUTE;
 const BLOCKS = 26 * 12;
+/** Baselines are computed anew each half hour: what is usual does not change by the minute. */
+const STEP = 30 * MINUTE;
 /** Baselines leave out the last hour: what is happening now must not become what is usual. */
 const RECENT = HOUR;
 const DAY = 24 * HOUR;
@@ -33,9 +36,6 @@ export interface Baseline {
   /** Blocks of five minutes it rests on. */
   blocks: number;
 }
-
-/** Value of a channel as baselines and deviations see it: light in log10(lx + 1), for the eye and lamps work in ratios. */
-const seen = (channel: BaselineChannel, value: number) => (channel === 'illuminance' ? Math.log10(Math.max(0, value) + 1) : value);
 
 /** Keeps a resident's samples of the last day in bounded memory (about 180 kB) and answers for any minute of it. */
 export class ResidentWindow {
@@ -62,7 +62,7 @@ export class ResidentWindow {
       if (!this.#slots[profile].put(time, sample.values)) return;
       this.#forget(profile, time);
     } else return;
-    if (time < this.#baselinesAt * BLOCK - RECENT + BLOCK) {
+    if (time < this.#baselinesAt - RECENT) {
       this.#baselines.clear();
       this.#rates.clear();
     }
@@ -97,16 +97,32 @@ export class ResidentWindow {
     return count >= Math.max(1, (end - first) / 5) ? sum / count : Number.NaN;
   }
 
-  /** Largest value of a quantity in `[from, to)`; NaN when there is none. */
-  highest(profile: Regular, quantity: string, from: number, to: number): number {
-    const slots = this.#slots[profile];
-    const q = slots.quantities.indexOf(quantity);
-    let highest = Number.NaN;
-    for (let slot = Math.ceil(from / slots.slotMs); slot < Math.floor(to / slots.slotMs); slot++) {
-      const value = slots.value(slot, q);
-      if (!Number.isNaN(value) && !(value <= highest)) highest = value;
+  /** Mean of a channel over `[from, to)`, in its own unit; NaN with less than a fifth of the expected values. */
+  channelMean(channel: BaselineChannel, from: number, to: number): number {
+    const { sum, count, expected } = this.#overChannel(channel, from, to, (total, value) => total + value);
+    return count >= Math.max(1, expected / 5) ? sum / count : Number.NaN;
+  }
+
+  /** Share of a channel's values in `[from, to)` that lie above a level; NaN when there are none. */
+  shareAbove(channel: BaselineChannel, level: number, from: number, to: number): number {
+    const { sum, count } = this.#overChannel(channel, from, to, (total, value) => total + (value > level ? 1 : 0));
+    return count && !Number.isNaN(level) ? sum / count : Number.NaN;
+  }
+
+  #overChannel(channel: BaselineChannel, from: number, to: number, fold: (total: number, value: number) => number) {
+    const definition: { profile: Regular; read?: (value: SlotReader, slot: number) => number } = CHANNELS[channel];
+    const slots = this.#slots[definition.profile];
+    const q = slots.quantities.indexOf(channel);
+    const [first, end] = [Math.ceil(from / slots.slotMs), Math.floor(to / slots.slotMs)];
+    let sum = 0;
+    let count = 0;
+    for (let slot = first; slot < end; slot++) {
+      const value = definition.read ? definition.read(slots.reader, slot) : slots.value(slot, q);
+      if (Number.isNaN(value)) continue;
+      sum = fold(sum, value);
+      count++;
     }
-    return highest;
+    return { sum, count, expected: end - first };
   }
 
   /** Times the resident left the bed in `[from, to)`: in bed, then not, with no gap of more than five minutes between. */
@@ -176,47 +192,46 @@ export class ResidentWindow {
 
   /** The person's own baseline of a channel as of `at`, from the day before it without its last hour; null when nothing is known. */
   baseline(channel: BaselineChannel, at: number): Baseline | null {
-    const block = this.#moveTo(at);
+    const asOf = this.#moveTo(at);
     let known = this.#baselines.get(channel);
     if (known === undefined) {
-      known = this.#computeBaseline(channel, block * BLOCK);
+      known = this.#computeBaseline(channel, asOf);
       this.#baselines.set(channel, known);
     }
     return known;
   }
 
-  /** How far a value (in the channel's unit) is from the person's own baseline, in spreads; NaN when either is unknown. */
-  deviation(channel: BaselineChannel, value: number, at: number): number {
+  /** How far the channel's mean over `[from, to)` is from the person's own baseline as of `at`, in spreads; NaN when either is unknown. */
+  deviation(channel: BaselineChannel, from: number, to: number, at: number): number {
     const base = this.baseline(channel, at);
-    return base ? (seen(channel, value) - base.center) / base.scale : Number.NaN;
+    return base ? (this.channelMean(channel, from, to) - base.center) / base.scale : Number.NaN;
   }
 
   /** Own usual value in the channel's unit; NaN when unknown. */
   usual(channel: BaselineChannel, at: number): number {
-    const center = this.baseline(channel, at)?.center ?? Number.NaN;
-    return channel === 'illuminance' ? 10 ** center - 1 : center;
+    return this.baseline(channel, at)?.center ?? Number.NaN;
   }
 
   /** Usual number per hour of what happens now and then, in this part of the day; NaN with less than three hours of past. */
   usualPerHour(what: 'exits' | 'door' | 'toilet', at: number): number {
-    const block = this.#moveTo(at);
+    const asOf = this.#moveTo(at);
     let known = this.#rates.get(what);
     if (known === undefined) {
-      known = this.#computeRate(what, block * BLOCK);
+      known = this.#computeRate(what, asOf);
       this.#rates.set(what, known);
     }
     return known;
   }
 
-  /** What was computed of the own past holds for a block of five minutes. */
+  /** The time, at or before `at`, as of which the own past is looked at. */
   #moveTo(at: number): number {
-    const block = Math.floor(at / BLOCK);
-    if (block !== this.#baselinesAt) {
+    const asOf = Math.floor(at / STEP) * STEP;
+    if (asOf !== this.#baselinesAt) {
       this.#baselines.clear();
       this.#rates.clear();
-      this.#baselinesAt = block;
+      this.#baselinesAt = asOf;
     }
-    return block;
+    return asOf;
   }
 
   #computeRate(what: 'exits' | 'door' | 'toilet', at: number): number {
@@ -255,7 +270,7 @@ export class ResidentWindow {
     if (same.length < FEWEST) return null;
     const center = median(same);
     const spread = 1.4826 * median(same.map(value => Math.abs(value - center)));
-    const { width } = BASELINE_CHANNELS[channel];
+    const { width } = CHANNELS[channel];
     const n = same.length;
     const scale = Math.max(width / 4, Math.sqrt((n * spread ** 2 + TRUST * width ** 2) / (n + TRUST)));
     return { center, scale, blocks: n };
@@ -272,8 +287,7 @@ export class ResidentWindow {
     if (kept.block[place] !== block) {
       kept.block[place] = block;
       const [from, to] = [block * BLOCK, (block + 1) * BLOCK];
-      kept.mean[place] =
-        channel === 'exits' ? this.bedExits(from, to) : seen(channel, this.mean(BASELINE_CHANNELS[channel].profile, channel, from, to));
+      kept.mean[place] = channel === 'exits' ? this.bedExits(from, to) : this.channelMean(channel, from, to);
     }
     return kept.mean[place]!;
   }
@@ -282,7 +296,7 @@ export class ResidentWindow {
   #forget(profile: Regular, time: number) {
     const block = Math.floor(time / BLOCK);
     for (const [channel, kept] of this.#blockOf) {
-      if (channel === 'exits' ? profile !== 'bed' : BASELINE_CHANNELS[channel].profile !== profile) continue;
+      if (channel === 'exits' ? profile !== 'bed' : CHANNELS[channel].profile !== profile) continue;
       for (const one of [block, block + 1]) if (kept.block[one % BLOCKS] === one) kept.block[one % BLOCKS] = -1;
     }
   }
