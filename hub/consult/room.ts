@@ -6,10 +6,11 @@ import type { Socket } from 'socket.io';
 import { type Person, service } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';
 import { chatOf, sendChat } from './chat.ts';
-import { CONSULTATION, type Consultations, changeEncounter, type NoteState, type PatientFacts } from './consultations.ts';
-import type { ConsultEvents, EncounterStatus, EncounterView, JoinAnswer, ParticipantView } from './contract.ts';
-import { patientOf, statusOf, withPresence, withStatus } from './encounter-resource.ts';
+import { CONSULTATION, type Consultations, type NoteState, type PatientFacts } from './consultations.ts';
+import type { ConsultEvents, EncounterView, JoinAnswer, ParticipantView } from './contract.ts';
+import { patientOf } from './encounter-resource.ts';
 import type { Limits } from './limits.ts';
+import { LiveEncounter } from './live-encounter.ts';
 import { RoomMedia } from './media/room-media.ts';
 import type { MediaWorkers } from './media/workers.ts';
 import { encounterEnded, hostsOnly, nobodyWaits, notInRoom, notInvited, roomFull } from './problems.ts';
@@ -41,7 +42,7 @@ export class Room {
   readonly #deps: RoomDeps;
   readonly #here = new Map<string, Here>();
   readonly #graces = new Map<string, NodeJS.Timeout>();
-  #encounter: WithId<Encounter>;
+  readonly #encounter: LiveEncounter;
   #seats: Seat[];
   #patient: PatientFacts | undefined;
   #note: NoteState;
@@ -53,7 +54,7 @@ export class Room {
   constructor(deps: RoomDeps, known: { encounter: WithId<Encounter>; seats: Seat[]; patient: PatientFacts | undefined; note: NoteState }) {
     this.#deps = deps;
     this.id = known.encounter.id;
-    this.#encounter = known.encounter;
+    this.#encounter = new LiveEncounter(deps.records, deps.log, known.encounter);
     this.#seats = known.seats;
     this.#patient = known.patient;
     this.#note = known.note;
@@ -64,7 +65,7 @@ export class Room {
     return this.#closed;
   }
   get patient(): string {
-    return patientOf(this.#encounter);
+    return patientOf(this.#encounter.current);
   }
 
   presence(seat: Seat): ParticipantView['presence'] {
@@ -92,7 +93,7 @@ export class Room {
     }
     await this.#deps.records.require(actor, this.patient, 'consultation', 'join', CONSULTATION);
     return this.#exclusively(async () => {
-      if (this.#closed || this.status === 'finished' || this.status === 'cancelled') throw encounterEnded();
+      if (this.#closed || this.#encounter.over) throw encounterEnded();
       const seat = this.#seat(reference);
       const inRoom = seat.admitted || seat.role !== 'patient';
       if (inRoom && this.#inRoom().filter(here => here.actor.reference !== reference).length >= this.#deps.limits.participants)
@@ -102,7 +103,7 @@ export class Room {
       clearTimeout(this.#graces.get(reference));
       if (!inRoom) {
         await this.#setState(seat, 'waiting');
-        await this.#reach('arrived');
+        await this.#encounter.reach('arrived');
         this.tell();
         return {
           state: 'waiting',
@@ -117,7 +118,8 @@ export class Room {
       await this.#setState(seat, 'admitted');
       const media = await this.media();
       const mediaKept = media.enter(reference, client);
-      await this.#entered(seat);
+      if (seat.role === 'patient' || this.#inRoom().length > 1) await this.#encounter.reach('in-progress');
+      await this.#encounter.entered(reference);
       this.tell();
       return {
         state: 'in-room',
@@ -178,15 +180,7 @@ export class Room {
   end(by: Person): Promise<void> {
     return this.#exclusively(async () => {
       this.#requireHost(by);
-      const at = new Date().toISOString();
-      this.#encounter = await changeEncounter(this.#deps.records.as(by), this.id, current => {
-        if (statusOf(current) === 'finished') return current;
-        const left = (current.participant ?? []).filter(each => each.period?.start && !each.period.end);
-        return left.reduce(
-          (each, { individual }) => withPresence(each, individual?.reference ?? '', { end: at }),
-          withStatus(current, 'finished', at),
-        );
-      });
+      await this.#encounter.finish(by);
       await this.#deps.seats.closed(this.id);
       this.tell();
       for (const here of this.#here.values()) this.#emit(here, 'ended');
@@ -227,19 +221,15 @@ export class Room {
   /** Reads the record again (somebody was invited, the note was signed) and tells everybody. */
   refresh(): Promise<void> {
     return this.#exclusively(async () => {
-      this.#encounter = await this.#deps.records.as(service('consult')).read('Encounter', this.id);
-      this.#seats = await this.#deps.consultations.seatsOf(this.#encounter);
+      await this.#encounter.reload();
+      this.#seats = await this.#deps.consultations.seatsOf(this.#encounter.current);
       this.#note = await this.#deps.consultations.noteOf(this.id);
       this.tell();
     });
   }
 
   view(): EncounterView {
-    return this.#deps.consultations.viewOf(this.#encounter, this.#seats, this.#patient, this.#note);
-  }
-
-  get status(): EncounterStatus {
-    return statusOf(this.#encounter);
+    return this.#deps.consultations.viewOf(this.#encounter.current, this.#seats, this.#patient, this.#note);
   }
 
   tell(): void {
@@ -286,32 +276,6 @@ export class Room {
     this.#here.delete(reference);
     if (client === null || former.client !== client) this.#emit(former, 'replaced');
     former.socket.disconnect();
-  }
-
-  /** Somebody came in: notes their first moment, and the consultation's own beginning. */
-  async #entered(seat: Seat): Promise<void> {
-    if (seat.role === 'patient' || this.#inRoom().length > 1) await this.#reach('in-progress');
-    const at = new Date().toISOString();
-    const own = this.#encounter.participant?.find(each => each.individual?.reference === seat.reference);
-    if (own && !own.period) await this.#change(current => withPresence(current, seat.reference, { start: at }));
-  }
-
-  /** Statuses only go forward. */
-  async #reach(status: 'arrived' | 'in-progress'): Promise<void> {
-    const order: EncounterStatus[] = ['planned', 'arrived', 'in-progress', 'finished', 'cancelled'];
-    if (order.indexOf(this.status) >= order.indexOf(status)) return;
-    await this.#change(current =>
-      order.indexOf(statusOf(current)) >= order.indexOf(status) ? current : withStatus(current, status, new Date().toISOString()),
-    );
-  }
-
-  /** A change that people need not wait for: when the record is away they meet all the same, and the next one in tries again. */
-  async #change(change: (current: WithId<Encounter>) => WithId<Encounter>): Promise<void> {
-    try {
-      this.#encounter = await changeEncounter(this.#deps.records.as(service('consult')), this.id, change);
-    } catch (error) {
-      this.#deps.log.warn({ encounter: this.id, err: error }, 'the state of a consultation could not be written to the record');
-    }
   }
 
   async #setState(seat: Seat, state: Seat['state']): Promise<void> {
