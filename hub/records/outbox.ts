@@ -1,6 +1,5 @@
 // Delivers signed documents to the shared record platform: one wake-up job per document in pg-boss, the truth in the table `deliveries`.
 import type { OperationOutcome } from '@medplum/fhirtypes';
-import { PgBoss } from 'pg-boss';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { Problem } from '../http/problem.ts';
@@ -51,6 +50,8 @@ export async function startOutbox({
     log.info('no shared record platform is configured (HUB_PLATFORM_URL): documents wait in the outbox');
     return { close: async () => undefined };
   }
+  // Loaded here: the other roles open the record too, and need no job queue.
+  const { PgBoss } = await import('pg-boss');
   const boss = new PgBoss({ connectionString: database.url, schema: 'pgboss', max: 2, schedule: false, application_name: 'hub-outbox' });
   boss.on('error', error => log.warn({ problem: error.message }, 'the job queue has trouble'));
   await boss.start();

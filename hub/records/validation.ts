@@ -1,5 +1,5 @@
 // FHIR R4 validation of what comes in, with the path of every fault.
-import { OperationOutcomeError, validateResource } from '@medplum/core';
+import { OperationOutcomeError, type TypedValueWithPath, validateResource } from '@medplum/core';
 import type { OperationOutcomeIssue, Resource, ResourceType } from '@medplum/fhirtypes';
 import { Problem } from '../http/problem.ts';
 import type { Definitions } from './definitions.ts';
@@ -19,7 +19,7 @@ export const invalidResource = (details: { path: string; message: string }[], ca
   );
 
 /**
- * Checks structure, types, cardinality and invariants of a resource and all resources in it.
+ * Checks structure, types, cardinality, invariants and required codes of a resource and all resources in it.
  * @throws Problem 422 with a path for each fault.
  */
 export function validate(definitions: Definitions, resource: Resource): void {
@@ -29,12 +29,19 @@ export function validate(definitions: Definitions, resource: Resource): void {
   if (typeof type !== 'string') throw invalidResource([{ path: 'resourceType', message: 'Missing required property' }]);
   if (!definitions.kept(type)) throw invalidResource([{ path: 'resourceType', message: `resources of type ${type} are not kept here` }]);
   definitions.load(typesIn(resource));
+  const tokens: Record<string, TypedValueWithPath[]> = {};
   try {
-    validateResource(resource, { base64BinaryMaxBytes: BASE64_BYTES });
+    validateResource(resource, { base64BinaryMaxBytes: BASE64_BYTES, collect: { tokens } });
   } catch (cause) {
     if (cause instanceof OperationOutcomeError) throw invalidResource(cause.outcome.issue.filter(isError).map(detailOf), cause);
     throw invalidResource([{ path: type, message: (cause as Error).message }], cause);
   }
+  const foreign = Object.entries(tokens).flatMap(([valueSet, values]) =>
+    values
+      .filter(({ value }) => !definitions.terminology.allows(valueSet, value))
+      .map(({ path }) => ({ path, message: `is not in ${valueSet.split('|')[0]}` })),
+  );
+  if (foreign.length) throw invalidResource(foreign);
 }
 
 const isError = (issue: OperationOutcomeIssue) => issue.severity === 'error' || issue.severity === 'fatal';

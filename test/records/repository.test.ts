@@ -20,6 +20,23 @@ describe('writing', () => {
     await expect(unknown).rejects.toMatchObject({ status: 422, details: [{ path: expect.stringContaining('favouriteColour') }] });
   });
 
+  test('a code outside a set that R4 requires is refused, one inside is taken', async () => {
+    const observation = {
+      resourceType: 'Observation' as const,
+      code: { text: '脈拍' },
+      subject: { reference: `Patient/${world.patient.id}` },
+    };
+    const wrong = world.seed.create({ ...observation, status: 'done' as never });
+    await expect(wrong).rejects.toMatchObject({ status: 422, details: [{ path: 'Observation.status' }] });
+    await expect(world.seed.create({ ...observation, status: 'preliminary' })).resolves.toMatchObject({ status: 'preliminary' });
+    const condition = world.seed.create({
+      resourceType: 'Condition',
+      subject: { reference: `Patient/${world.patient.id}` },
+      clinicalStatus: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/condition-clinical', code: 'lively' }] },
+    });
+    await expect(condition).rejects.toMatchObject({ status: 422, details: [{ path: 'Condition.clinicalStatus' }] });
+  });
+
   test('each change is a new version, and a change on top of an old one is a conflict', async () => {
     const first = await world.seed.create({
       resourceType: 'Patient',
