@@ -82,7 +82,7 @@ export function makeApp(options: AppOptions): Hono<HubEnv> {
     app.use(`${prefix}/*`, signedIn);
   }
   for (const [prefix, routes] of options.guarded) app.route(prefix, routes);
-  for (const prefix of ['/api/*', '/fhir/*', '/health/*', '/socket.io/*']) {
+  for (const prefix of ['/api/*', '/fhir/*', '/health/*']) {
     app.all(prefix, () => {
       throw notFound();
     });

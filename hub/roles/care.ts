@@ -108,7 +108,11 @@ await runRole('care', async context => {
       ['/fhir/R4', fhirRoutes({ records })],
     ],
   });
-  server.on('request', getRequestListener(app.fetch));
+  const answer = getRequestListener(app.fetch);
+  // socket.io answers its own path on the same server.
+  server.on('request', (request, response) => {
+    if (!request.url?.startsWith('/socket.io/')) void answer(request, response);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(config.http.port, config.http.host, resolve);
   });
