@@ -185,6 +185,10 @@ export async function openBroker({ host, port, facility, roster, log, store, sta
       server.off('error', reject);
       resolve();
     });
+  }).catch(async error => {
+    // Its heartbeat would keep the process alive.
+    await new Promise<void>(resolve => aedes.close(() => resolve()));
+    throw error;
   });
   const address = server.address();
 

@@ -326,6 +326,29 @@ describe('as a process', () => {
     expect(once).toEqual(once.toSorted((a, b) => a! - b!));
   });
 
+  test('a port that is taken ends it with status 1 and says which setting changes it', async () => {
+    const hub = await hubAt();
+    const child = spawn(process.execPath, ['edge/main.ts'], {
+      cwd: path.resolve(import.meta.dirname, '../..'),
+      env: {
+        ...process.env,
+        EDGE_DATA: folder,
+        EDGE_FACILITY: FACILITY,
+        EDGE_SECRET: 's',
+        EDGE_STATUS_PORT: '0',
+        EDGE_PORT: String(hub.port),
+      },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    closing.push(() => child.kill('SIGKILL'));
+    let words = '';
+    child.stderr.on('data', text => {
+      words += text;
+    });
+    expect(await new Promise(resolve => child.once('exit', resolve))).toBe(1);
+    expect(words).toContain('EDGE_PORT');
+  });
+
   test('SIGTERM ends it with status 0', async () => {
     const child = await spawnEdge({ EDGE_PORT: '0', EDGE_HUB_URL: 'mqtt://127.0.0.1:1', EDGE_LOG: 'silent' });
     child.kill('SIGTERM');
