@@ -125,7 +125,7 @@ async function main(args: string[]): Promise<void> {
   writeFileSync(path.join(directory, 'card.json'), cardJson(card));
   writeFileSync(path.join(directory, 'card.md'), cardText(card));
   // The project's formatter has the last word on the card, where it is installed.
-  spawnSync('biome', ['format', '--write', path.join(directory, 'card.json')], { stdio: 'ignore' });
+  spawnSync('biome', ['format', '--write', path.join(directory, 'card.json'), path.join(directory, 'card.md')], { stdio: 'ignore' });
   say(`written to ${directory}`);
   process.stdout.write(cardText(card));
 }

@@ -106,7 +106,9 @@ export async function latestPredictions(database: Database, patients: string[]):
   if (!patients.length) return new Map();
   const { rows } = await sql<Row>`
     select p.* from unnest(${patients}::text[]) as wanted(patient)
-    cross join lateral (select * from predictions where patient = wanted.patient order by made_at desc, id desc limit 1) p`.execute(database.kysely);
+    cross join lateral (select * from predictions where patient = wanted.patient order by made_at desc, id desc limit 1) p`.execute(
+    database.kysely,
+  );
   return new Map(
     rows.map(row => [
       row.patient,
