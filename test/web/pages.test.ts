@@ -160,6 +160,7 @@ describe('sign-in', () => {
     await go('/s#good-token-of-a-patient', '[data-testid=prepare]');
     expect(page.url()).toBe(`${hub.url}/today`);
     expect(hub.requests.every(({ line }) => !line.includes('good-token'))).toBe(true);
+    expect(hub.requests.filter(({ line }) => line === 'POST /api/session/link')).toHaveLength(1);
   });
 
   it('by a used link says whom to ask', async () => {
