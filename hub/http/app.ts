@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { serveStatic } from '@hono/node-server/serve-static';
-import { Hono, type MiddlewareHandler } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
 import { HTTPException } from 'hono/http-exception';
@@ -105,19 +105,40 @@ export function makeApp(options: AppOptions): Hono<HubEnv> {
     return context.html(readFileSync(path.join(webDirectory, 'index.html'), 'utf8'), 200, { 'cache-control': 'no-cache' });
   });
 
-  app.notFound(context => context.json(notFound().body(), 404));
+  app.notFound(context => refuse(context, notFound()));
   app.onError((error, context) => {
-    if (error instanceof Problem) return context.json(error.body(), error.status);
+    if (error instanceof Problem) return refuse(context, error);
     if (error instanceof HTTPException) return error.getResponse();
     log.error({ error: { name: error.name, message: error.message, stack: error.stack } }, 'unexpected error');
     const problem = new Problem(500, 'unexpected', {
       ja: 'うまくいきませんでした。もう一度試してください。続くときは、管理者に知らせてください。',
       en: 'Something went wrong. Please try again; if it goes on, tell your administrator.',
     });
-    return context.json(problem.body(), 500);
+    return refuse(context, problem);
   });
   return app;
 }
+
+/** A problem in the form its reader expects: an OperationOutcome below `/fhir` (FHIR R4, 3.1.0.1.5), the hub's own elsewhere. */
+function refuse(context: Context<HubEnv>, problem: Problem): Response {
+  if (!context.req.path.startsWith('/fhir/')) return context.json(problem.body(), problem.status);
+  const code = ISSUE_CODES[problem.status] ?? (problem.status >= 500 ? 'exception' : 'processing');
+  const outcome = {
+    resourceType: 'OperationOutcome',
+    issue: [{ severity: 'error', code, details: { text: problem.text.ja }, diagnostics: problem.text.en }],
+  };
+  return context.body(JSON.stringify(outcome), problem.status, { 'content-type': 'application/fhir+json; charset=utf-8' });
+}
+
+/** http://hl7.org/fhir/R4/valueset-issue-type.html */
+const ISSUE_CODES: Record<number, string> = {
+  401: 'login',
+  403: 'forbidden',
+  404: 'not-found',
+  409: 'conflict',
+  413: 'too-long',
+  429: 'throttled',
+};
 
 /** A request that changes something must come from a page of this very address (cross-site request forgery). */
 const sameOrigin: MiddlewareHandler<HubEnv> = async (context, next) => {

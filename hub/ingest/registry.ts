@@ -81,7 +81,7 @@ export function openRegistry({
 
   return {
     profiles,
-    async createDevice({ facility, device = `${facility.slice(0, 40)}-${randomBytes(6).toString('hex')}`, profile, subject = null, from }) {
+    async createDevice({ facility, profile, device = `${profile}-${randomBytes(4).toString('hex')}`, subject = null, from }) {
       if (!profiles.has(profile)) throw profileUnknown(profiles.keys());
       if (device === GATEWAY || facility === GATEWAY) throw nameReserved();
       const now = new Date();

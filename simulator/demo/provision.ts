@@ -161,7 +161,10 @@ async function makeResident(
   const patient = await manager.create({
     resourceType: 'Patient',
     active: true,
-    identifier: [{ system: `urn:oid:1.2.392.100495.20.3.51.1${ORGANIZATIONS.island.institution}`, value: String(10_001 + index) }],
+    identifier: [
+      { system: `urn:oid:1.2.392.100495.20.3.51.1${ORGANIZATIONS.island.institution}`, value: String(10_001 + index) },
+      { system: 'http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance_memberID', value: `47130012:青波:${10_001 + index}:01` },
+    ],
     name: names(family, given, familyKana, givenKana),
     birthDate,
     gender,

@@ -27,6 +27,7 @@ const app = makeApp({
   open: { '/api/session': sessionRoutes(identity) },
   guarded: [
     ['/api/people', peopleRoutes(identity)],
+    ['/fhir/R4', new Hono<HubEnv>()],
     ['/api/echo', new Hono<HubEnv>().get('/', context => context.json({ reached: true }))],
   ],
   webDirectory: 'web/dist',
@@ -40,7 +41,12 @@ beforeEach(() => {
 const send = async (path: string, options: { method?: string; body?: unknown; cookie?: string; headers?: Record<string, string> } = {}) =>
   app.request(`http://hub.test${path}`, {
     method: options.method ?? (options.body === undefined ? 'GET' : 'POST'),
-    headers: { 'content-type': 'application/json', host: 'hub.test', ...(options.cookie ? { cookie: options.cookie } : {}), ...options.headers },
+    headers: {
+      'content-type': 'application/json',
+      host: 'hub.test',
+      ...(options.cookie ? { cookie: options.cookie } : {}),
+      ...options.headers,
+    },
     body: options.body === undefined ? undefined : JSON.stringify(options.body),
   });
 const cookieOf = (answer: Response) =>
@@ -64,7 +70,12 @@ test('a sign-in link opens a session with the roles that the record gives', asyn
   const { account, reference } = await person('doctor');
   const answer = await send('/api/session', { cookie: await sessionOf(account.id) });
   expect(answer.status).toBe(200);
-  expect(await answer.json()).toMatchObject({ name: '山田 太郎', reference, roles: [{ role: 'doctor', organization: 'org-1' }], language: 'ja' });
+  expect(await answer.json()).toMatchObject({
+    name: '山田 太郎',
+    reference,
+    roles: [{ role: 'doctor', organization: 'org-1' }],
+    language: 'ja',
+  });
   expect(audited).toContainEqual(expect.objectContaining({ action: 'sign-in', allowed: true }));
 });
 
@@ -89,7 +100,16 @@ test('a session cookie cannot be read by scripts or sent from other sites', asyn
 test('without a session nothing behind sign-in is reached, and the refusal says so in both languages', async () => {
   const answer = await send('/api/echo');
   expect(answer.status).toBe(401);
-  expect(await answer.json()).toMatchObject({ error: { code: 'not-signed-in', ja: expect.stringContaining('サインイン'), en: expect.any(String) } });
+  expect(await answer.json()).toMatchObject({
+    error: { code: 'not-signed-in', ja: expect.stringContaining('サインイン'), en: expect.any(String) },
+  });
+});
+
+test('a FHIR client is refused in FHIR’s own form', async () => {
+  const answer = await send('/fhir/R4/Patient');
+  expect(answer.status).toBe(401);
+  expect(answer.headers.get('content-type')).toContain('application/fhir+json');
+  expect(await answer.json()).toMatchObject({ resourceType: 'OperationOutcome', issue: [{ severity: 'error', code: 'login' }] });
 });
 
 test('after signing out the old cookie is worth nothing', async () => {
@@ -115,7 +135,8 @@ test('a manager makes accounts for caregivers of the own facility only', async (
   const foreign = `Practitioner/${unique('c')}`;
   roles.set(own, [{ role: 'caregiver', organization: 'home-1', organizationName: '' }]);
   roles.set(foreign, [{ role: 'caregiver', organization: 'home-2', organizationName: '' }]);
-  const make = (reference: string) => send('/api/people', { cookie, body: { name: '介護 花子', email: `${unique('c')}@example.org`, reference } });
+  const make = (reference: string) =>
+    send('/api/people', { cookie, body: { name: '介護 花子', email: `${unique('c')}@example.org`, reference } });
   expect((await make(own)).status).toBe(201);
   expect((await make(foreign)).status).toBe(403);
   const seen = (await (await send('/api/people', { cookie })).json()) as { reference: string }[];
@@ -140,9 +161,20 @@ test('the first administrator is made once, and signs in with the password after
     demonstration: false,
     log,
   });
-  const routes = makeApp({ log, signedIn: signedIn(first), open: { '/api/session': sessionRoutes(first) }, guarded: [], webDirectory: 'web/dist', https: false });
+  const routes = makeApp({
+    log,
+    signedIn: signedIn(first),
+    open: { '/api/session': sessionRoutes(first) },
+    guarded: [],
+    webDirectory: 'web/dist',
+    https: false,
+  });
   const post = (path: string, body: object) =>
-    routes.request(`http://hub.test${path}`, { method: 'POST', headers: { 'content-type': 'application/json', host: 'hub.test' }, body: JSON.stringify(body) });
+    routes.request(`http://hub.test${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', host: 'hub.test' },
+      body: JSON.stringify(body),
+    });
   const { token } = await first.links.make({ account: null, hours: 1, uses: 1, createdBy: null });
   const admin = { name: '管理 者', email: 'admin@example.org', password: 'correct horse battery' };
   expect((await post('/api/session/first', { token, ...admin, password: 'short' })).status).toBe(422);
