@@ -6,6 +6,7 @@ export function frequency(probability: number): Text {
   const of = probability >= 0.1 ? 10 : 100;
   const count = Math.round(probability * of);
   if (probability > 0 && count === 0) return { ja: '100回のうち1回より少なく', en: 'fewer than 1 in 100' };
+  if (count === of) return { ja: `${of}回のうち${of - 1}回より多く`, en: `more than ${of - 1} in ${of}` };
   return { ja: `${of}回のうち${count}回`, en: `${count} in ${of}` };
 }
 
