@@ -28,7 +28,7 @@ export const LIMITS = [
   'In the first day of a resident the own baseline is short and deviations are weak.',
   'Door, toilet and room sensors are taken for the resident’s own: a shared room misleads it.',
   'Fever, exercise, visitors and a loud neighbour look like agitation to the sensors.',
-  'Levels were chosen with a prediction every few minutes; with one each minute false alerts are somewhat more frequent.',
+  'The act level was chosen, and alerts were counted, with one prediction a minute; other intervals change both figures.',
 ];
 export const STATEMENT = 'Decision support. It has had no review as a medical device and makes no diagnosis.';
 

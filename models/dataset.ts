@@ -24,6 +24,8 @@ export interface Dataset {
 interface Collected {
   name: string;
   window: ResidentWindow;
+  /** ms */
+  every: number;
   next: number;
   first: number;
   last: number;
@@ -34,19 +36,19 @@ interface Collected {
 
 /** Takes a stream in any order of residents; samples of one resident may come late, as they do live. */
 export class DatasetBuilder {
-  readonly #everyMs: number;
+  readonly #everyMinutes: (resident: string) => number;
   readonly #residents = new Map<string, Collected>();
 
-  /** One window each `everyMinutes` per resident. */
-  constructor(everyMinutes: number) {
-    this.#everyMs = everyMinutes * MINUTE;
+  /** One window each `everyMinutes`, which may differ by resident. */
+  constructor(everyMinutes: number | ((resident: string) => number)) {
+    this.#everyMinutes = typeof everyMinutes === 'number' ? () => everyMinutes : everyMinutes;
   }
 
   sample(resident: string, sample: Sample): void {
     const own = this.#of(resident);
     if (!own.first) {
       own.first = sample.time;
-      own.next = Math.ceil((sample.time + 30 * MINUTE) / this.#everyMs) * this.#everyMs;
+      own.next = Math.ceil((sample.time + 30 * MINUTE) / own.every) * own.every;
     }
     // A reading belongs to the minute it was taken in: by half a minute after, all of a minute's have come.
     while (sample.time >= own.next + MINUTE / 2) {
@@ -55,7 +57,7 @@ export class DatasetBuilder {
         own.rows.push(vector.values);
         own.times.push(own.next);
       }
-      own.next += this.#everyMs;
+      own.next += own.every;
     }
     own.window.add(sample);
     own.last = Math.max(own.last, sample.time);
@@ -68,7 +70,8 @@ export class DatasetBuilder {
   #of(name: string): Collected {
     let own = this.#residents.get(name);
     if (!own) {
-      own = { name, window: new ResidentWindow(), next: 0, first: 0, last: 0, rows: [], times: [], episodes: [] };
+      const every = this.#everyMinutes(name) * MINUTE;
+      own = { name, window: new ResidentWindow(), every, next: 0, first: 0, last: 0, rows: [], times: [], episodes: [] };
       this.#residents.set(name, own);
     }
     return own;
@@ -109,9 +112,12 @@ export class DatasetBuilder {
   }
 }
 
-/** Rows of the chosen residents that count. */
-export function rowsOf(dataset: Dataset, residents: ReadonlySet<number>, all = false): Uint32Array {
-  const rows: number[] = [];
-  for (let i = 0; i < dataset.count; i++) if (residents.has(dataset.resident[i]!) && (all || dataset.counts[i])) rows.push(i);
-  return Uint32Array.from(rows);
+/** Every row of the chosen residents: the time line that the alert rule runs over. */
+export function timelineOf(dataset: Dataset, residents: ReadonlySet<number>): Uint32Array {
+  return Uint32Array.from({ length: dataset.count }, (_, row) => row).filter(row => residents.has(dataset.resident[row]!));
+}
+
+/** Rows of the chosen residents that count for training and ranking, one each `everyMinutes` (5 of the hour, 10 …). */
+export function rowsOf(dataset: Dataset, residents: ReadonlySet<number>, everyMinutes = 5): Uint32Array {
+  return timelineOf(dataset, residents).filter(row => dataset.counts[row] === 1 && dataset.at[row]! % (everyMinutes * MINUTE) === 0);
 }

@@ -1,7 +1,7 @@
 // What the model is worth on residents of a facility it has never seen; every figure that the card shows.
 import type { AlertLevels } from './alert-rule.ts';
 import { WATCHED_PROFILES } from './channels.ts';
-import { type Dataset, rowsOf } from './dataset.ts';
+import { type Dataset, rowsOf, timelineOf } from './dataset.ts';
 import { FEATURES } from './features.ts';
 import { column, type Fitted, levelFor, probabilitiesOf, scoreTimeline } from './fit.ts';
 import { auprc, auroc, bootstrapByResident, brier, type CalibrationBin, calibrationBins } from './metrics.ts';
@@ -43,24 +43,23 @@ export interface Evaluation {
   residents: number;
   residentWeeks: number;
   episodes: number;
-  /** Share of the minutes of five that had enough data for a prediction. */
+  /** Share of the minutes that had enough data for a prediction. */
   predictedShare: number;
   horizons: HorizonFigures[];
   shipped: AlertFigures;
 }
 
-/** Evaluates on all residents of `test`. `hourRate` is the share of positives by hour of the day and horizon in training data. */
+/** Evaluates on all residents of `test`, whose windows come each minute, as live; ranking takes one each five minutes. `hourRate` is the share of positives by hour of the day and horizon in training data. */
 export function evaluate(
   test: Dataset,
   fitted: Fitted,
   horizons: readonly number[],
   alertHorizon: number,
   hourRate: number[][],
-  everyMinutes: number,
 ): Evaluation {
   const everyone = new Set(test.residents.keys());
   const rows = rowsOf(test, everyone);
-  const whole = rowsOf(test, everyone, true);
+  const whole = timelineOf(test, everyone);
   const outputs = horizons.length;
   const { probabilities } = probabilitiesOf(test, rows, fitted);
   const timeline = probabilitiesOf(test, whole, fitted);
@@ -123,7 +122,7 @@ export function evaluate(
     residents: test.residents.length,
     residentWeeks: minutes / (7 * 24 * 60),
     episodes: test.residents.reduce((sum, { episodes }) => sum + episodes.length, 0),
-    predictedShare: Math.min(1, (test.count * everyMinutes) / minutes),
+    predictedShare: Math.min(1, test.count / minutes),
     horizons: figures,
     shipped: alertsAt(horizons.indexOf(alertHorizon), alertHorizon, fitted.levels, null),
   };

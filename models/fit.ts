@@ -3,7 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type AlertLevels, type AlertScore, levelsAround, scoreAlerts } from './alert-rule.ts';
 import { calibrated, fitPlatt, type Platt } from './calibration.ts';
 import { WATCHED_PROFILES } from './channels.ts';
-import { DAY_MS, type Dataset, rowsOf } from './dataset.ts';
+import { DAY_MS, type Dataset, rowsOf, timelineOf } from './dataset.ts';
 import { FEATURE_NAMES, FEATURES } from './features.ts';
 import { auprc } from './metrics.ts';
 import { buildNetwork, fitNetwork, type Kind, type Rows, runNetwork } from './network.ts';
@@ -101,7 +101,7 @@ export function fitModel(dataset: Dataset, training: ReadonlySet<number>, valida
     return { slope: Number(slope.toPrecision(7)), offset: Number(offset.toPrecision(7)) };
   });
   const model = { network: chosen.network, scaling, platt };
-  const timeline = probabilitiesOf(dataset, rowsOf(dataset, validation, true), model);
+  const timeline = probabilitiesOf(dataset, timelineOf(dataset, validation), model);
   const levels = chooseLevels(dataset, validation, timeline, choice);
   return {
     ...model,
