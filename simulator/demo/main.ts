@@ -1,6 +1,7 @@
 // `npm run demo`: the whole job with simulated people on one machine. It starts the product's own processes and uses their public interfaces.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { HubClient } from './client.ts';
@@ -19,6 +20,9 @@ const HELP = `npm run demo -- [options]: the hub with an edge gateway, a simulat
 Data is kept in HUB_DATA (default .data). Ctrl-C ends everything.`;
 
 const PRODUCT = path.resolve(import.meta.dirname, '../..');
+/** Signs of the ordered episode begin so long before it: the shipped model sees it coming at every hour of the day (test/simulator/story). */
+const PRODROME_SECONDS = 900;
+const FIRST_SEED = 6;
 const LINK = { hours: 24, uses: 50 };
 
 async function main() {
@@ -85,13 +89,9 @@ async function run(wanted: Wanted) {
   };
 
   try {
-    const [http, mqtt, edgePort, edgeStatus, platformPort] = [
-      await portOr(wanted.port),
-      await portOr(1883),
-      await portOr(1884),
-      await portOr(8085),
-      await portOr(8090),
-    ];
+    const http = await portOr(wanted.port);
+    const [mqtt, edgePort, edgeStatus, platformPort] = [await portOr(1883), await portOr(1884), await portOr(8085), await portOr(8090)];
+    const media = await portOr(Number(process.env.HUB_MEDIA_PORT || 44_400), availableParallelism());
     if (wanted.port !== 0 && http !== wanted.port) console.log(`Port ${wanted.port} is taken; using ${http}.`);
     const url = `http://localhost:${http}`;
 
@@ -104,6 +104,7 @@ async function run(wanted: Wanted) {
       HUB_PORT: String(http),
       HUB_PUBLIC_URL: url,
       HUB_MQTT_PORT: String(mqtt),
+      HUB_MEDIA_PORT: String(media),
       HUB_PLATFORM_URL: `http://127.0.0.1:${platformPort}`,
       HUB_DEMONSTRATION: '1',
     });
@@ -156,7 +157,7 @@ async function run(wanted: Wanted) {
       String(wanted.speed),
       '--history',
       String(hours),
-      ...(wanted.episode ? ['--episode', `0@${wanted.episode}:${Math.max(60, wanted.episode - 20)}`] : []),
+      ...(wanted.episode ? ['--episode', `0@${wanted.episode}:${PRODROME_SECONDS}`] : []),
     ]);
     facility.onLine(line => tellStory(line, world));
     await facility.line(line => line.includes('"live"'));
@@ -249,7 +250,7 @@ function planOf(world: World, brokerUrl: string) {
   return {
     facility: world.organizations.home,
     brokerUrl,
-    residents: world.residents.map((resident, index) => ({ seed: index + 1, devices: resident.devices })),
+    residents: world.residents.map((resident, index) => ({ seed: index + FIRST_SEED, devices: resident.devices })),
     presence: world.hallways.map(hallway => hallway.device),
   };
 }

@@ -60,16 +60,27 @@ export function startProcess(name: string, file: string, args: string[], environ
   };
 }
 
-/** `wanted` when it is free, else a free port. */
-export async function portOr(wanted: number): Promise<number> {
-  for (const port of [wanted, 0]) {
-    const server = createServer();
-    const found = await new Promise<number | null>(resolve => {
-      server.once('error', () => resolve(null));
-      server.listen(port, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-    });
-    await new Promise(resolve => server.close(resolve));
-    if (found !== null) return found;
+/** `wanted` when it and the `count - 1` ports after it are free on every address of this machine, else other free ones. */
+export async function portOr(wanted: number, count = 1): Promise<number> {
+  if (wanted !== 0 && (await allFree(wanted, count))) return wanted;
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (await allFree(port, count)) return port;
   }
   throw new Error('There is no free TCP port on this machine.');
+}
+
+async function allFree(first: number, count: number): Promise<boolean> {
+  for (let port = first; port < first + count; port++) {
+    for (const host of ['127.0.0.1', undefined]) if (!(await isFree(port, host))) return false;
+  }
+  return true;
+}
+
+function isFree(port: number, host: string | undefined): Promise<boolean> {
+  const server = createServer();
+  return new Promise(resolve => {
+    server.once('error', () => resolve(false));
+    server.listen(port, host, () => server.close(() => resolve(true)));
+  });
 }

@@ -3,8 +3,9 @@
 import path from 'node:path';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openBrowser } from '../harness/browser.ts';
 import { freshDatabase } from '../harness/index.ts';
-import { buildPages, openAs, openBrowser } from './browsers.ts';
+import { buildPages, openAs } from './browsers.ts';
 import { type Clinic, type ConsultServer, foundClinic, idOf, startServer } from './clinic.ts';
 
 const database = await freshDatabase();

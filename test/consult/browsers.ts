@@ -2,26 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright';
+import type { Browser, Page } from 'playwright';
 import { build } from 'vite';
 import type { Person } from '../../hub/identity/actor.ts';
-
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-/** `devices: false`: a computer whose camera and microphone are refused. */
-export function openBrowser(devices = true): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [...FLAGS, ...(devices ? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'] : [])],
-  });
-}
 
 /** Opens `url` in a context of its own, signed in as `someone` for a test server. */
 export async function openAs(

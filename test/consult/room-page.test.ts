@@ -1,10 +1,10 @@
 // The room's page as people use it: check, waiting room, call, note, end; and without a camera.
 import path from 'node:path';
-import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectNoBarrier, openBrowser } from '../harness/browser.ts';
 import { freshDatabase } from '../harness/index.ts';
-import { buildPages, openAs, openBrowser } from './browsers.ts';
+import { buildPages, openAs } from './browsers.ts';
 import { type Clinic, type ConsultServer, foundClinic, idOf, startServer } from './clinic.ts';
 
 const WEB = path.resolve(import.meta.dirname, '../../web');
@@ -31,11 +31,6 @@ afterAll(async () => {
 const shot = async (page: Page, name: string) => {
   if (shots) await page.screenshot({ path: `${shots}/${name}.png` });
 };
-/** Nothing on the page that shuts somebody out, as far as axe can see (WCAG 2.2 A and AA). */
-async function expectNoBarrier(page: Page) {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html).join(' ')}`)).toEqual([]);
-}
 async function planned(): Promise<string> {
   const { body } = await server.ask(clinic.doctor, 'POST', '/encounters', {
     pattern: 'DtoPwithD',
@@ -142,7 +137,7 @@ test('a draft that somebody else changed is not overwritten without asking', asy
 
 test('without camera and microphone one is told why and can still come in, see and write', async () => {
   const encounter = await planned();
-  const bare = await openBrowser(false);
+  const bare = await openBrowser({ devices: false });
   try {
     const specialist = await openAs(bare, clinic.specialist, `${server.url}/room/${encounter}`, { permissions: [] });
     await specialist.getByTestId('problem-camera').waitFor();
