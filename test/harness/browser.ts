@@ -28,8 +28,12 @@ export function openBrowser({ devices = true } = {}): Promise<Browser> {
   });
 }
 
-/** Nothing on the page shuts somebody out, as far as axe can see (WCAG 2.2 A and AA). */
-export async function expectNoBarrier(page: Page): Promise<void> {
+/** What on the page would shut somebody out, as far as axe can see (WCAG 2.2 A and AA). */
+export async function barriersOf(page: Page) {
   const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html).join(' ')}`)).toEqual([]);
+  return violations;
+}
+
+export async function expectNoBarrier(page: Page): Promise<void> {
+  expect((await barriersOf(page)).map(({ id, nodes }) => `${id}: ${nodes.map(node => node.html).join(' ')}`)).toEqual([]);
 }

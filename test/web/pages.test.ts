@@ -3,25 +3,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { AxeBuilder } from '@axe-core/playwright';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright';
+import type { Browser, BrowserContext, Page } from 'playwright';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PersonRole } from '../../hub/identity/actor.ts';
+import { barriersOf, openBrowser } from '../harness/browser.ts';
 import { type FixtureHub, startFixtureHub } from './fixture-server.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 /** Where pictures of the pages go, when someone wants to look at them. */
 const shots = process.env.WEB_SHOTS;
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const DESK = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
 
@@ -61,7 +52,7 @@ beforeAll(async () => {
   built = mkdtempSync(path.join(tmpdir(), 'web-'));
   await build({ configFile: path.join(root, 'web/vite.config.ts'), logLevel: 'error', build: { outDir: built } });
   hub = await startFixtureHub(built);
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  browser = await openBrowser();
   if (shots) mkdirSync(shots, { recursive: true });
 });
 afterAll(async () => {
@@ -97,8 +88,8 @@ async function shot(name: string): Promise<void> {
   if (shots) await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
 }
 async function violations(): Promise<string[]> {
-  const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
-  return found.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target.join(' ')} ${node.failureSummary ?? ''}`));
+  const violations = await barriersOf(page);
+  return violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target.join(' ')} ${node.failureSummary ?? ''}`));
 }
 const overflow = () => page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 
