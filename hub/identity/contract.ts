@@ -27,7 +27,7 @@ export const FirstAdministrator = z.object({
 /** PUT /api/session/language */
 export const SetLanguage = z.object({ language: z.enum(['ja', 'en']) });
 
-/** POST /api/people (administrator; a manager for caregivers of the own facility): an account for a Practitioner or Patient that is in the record. */
+/** POST /api/people (administrator; a manager for caregivers of the own facility; a doctor for patients the own organization treats): an account for a Practitioner or Patient that is in the record. */
 export const NewPerson = z.object({
   name: z.string().min(1).max(100),
   email: z.email().max(200),
@@ -42,7 +42,7 @@ export interface LinkView {
   url: string;
   expires: string;
 }
-/** GET /api/people */
+/** GET /api/people; with `?reference=Patient/…` also for the doctors who treat that patient */
 export interface PersonView {
   account: string;
   name: string;

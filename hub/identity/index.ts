@@ -13,4 +13,4 @@ export {
 export { type Identity, type IdentityOptions, openIdentity } from './identity.ts';
 export { openLinks } from './links.ts';
 export { openPeople } from './people.ts';
-export { peopleRoutes, sessionRoutes, signedIn } from './routes.ts';
+export { peopleRoutes, sessionRoutes, signedIn, type Treats } from './routes.ts';

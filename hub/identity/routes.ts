@@ -1,4 +1,4 @@
-// HTTP of identity: `/api/session` (signing in and out) and `/api/people` (accounts, for administrators and managers).
+// HTTP of identity: `/api/session` (signing in and out) and `/api/people` (accounts, for administrators, managers and treating doctors).
 import { Hono, type MiddlewareHandler } from 'hono';
 import type { z } from 'zod';
 import { type HubEnv, notAllowed, notFound, peerOf, readBody } from '../http/index.ts';
@@ -72,8 +72,14 @@ async function setPassword(identity: Identity, account: string, password: string
   await context.internalAdapter.createAccount({ userId: account, providerId: 'credential', accountId: account, password: hash });
 }
 
-/** Mounted behind `signedIn`. A manager sees and makes accounts of caregivers of the own facility only. */
-export function peopleRoutes(identity: Identity): Hono<HubEnv> {
+/** Whether the record lets the person act for a patient (id) as one of the doctors who treat the patient. Audited with the patient's name. */
+export type Treats = (doctor: Person, patient: string) => Promise<boolean>;
+
+/**
+ * Mounted behind `signedIn`. A manager sees and makes accounts of caregivers of the own facility only; a doctor those of the patients whom
+ * the doctor's organization treats, one at a time and by reference.
+ */
+export function peopleRoutes(identity: Identity, treats: Treats): Hono<HubEnv> {
   const { people, links, audit } = identity;
   const view = async (account: Account & { lastSignIn?: Date | null }): Promise<PersonView> => ({
     account: account.id,
@@ -83,17 +89,22 @@ export function peopleRoutes(identity: Identity): Hono<HubEnv> {
     roles: await people.roles(account),
     lastSignIn: account.lastSignIn?.toISOString() ?? null,
   });
-  /** An administrator for all; a manager for those who only hold caregiver roles at the manager's own facilities. */
+  /** An administrator for all; a manager for those who only hold caregiver roles at the manager's own facilities; a doctor for patients. */
   async function mayHandle(actor: Person, account: Pick<Account, 'reference' | 'administrator'>): Promise<boolean> {
     if (hasRole(actor, ['administrator'])) return true;
+    // An administrator's own rights must never be had through a patient's link.
+    const patient = account.administrator ? undefined : patientIn(account.reference);
+    if (patient) return hasRole(actor, ['doctor']) && treats(actor, patient);
     const roles = await people.roles({ id: '', name: '', email: '', language: 'ja', ...account });
     return roles.length > 0 && roles.every(held => held.role === 'caregiver' && hasRole(actor, ['manager'], held.organization));
   }
   return new Hono<HubEnv>()
     .get('/', async context => {
       const actor = context.var.actor;
-      requireRole(actor, ['administrator', 'manager']);
-      const all = await people.list();
+      const reference = context.req.query('reference');
+      // A doctor asks for one patient; a list of everybody would be many looks into the record.
+      requireRole(actor, patientIn(reference ?? null) ? ['administrator', 'doctor'] : ['administrator', 'manager']);
+      const all = (await people.list()).filter(account => reference === undefined || account.reference === reference);
       const seen = await Promise.all(all.map(account => mayHandle(actor, account)));
       return context.json(await Promise.all(all.filter((_, index) => seen[index]).map(view)));
     })
@@ -122,3 +133,5 @@ export function peopleRoutes(identity: Identity): Hono<HubEnv> {
       return context.json({ url: `${identity.publicUrl}/s#${token}`, expires: expires.toISOString() } satisfies LinkView, 201);
     });
 }
+
+const patientIn = (reference: string | null) => (reference?.startsWith('Patient/') ? reference.slice('Patient/'.length) : undefined);

@@ -11,6 +11,7 @@ import { healthRoutes, makeApp, openSockets } from '../http/index.ts';
 import {
   openIdentity,
   PERSON_ROLES,
+  type Person,
   type PersonRole,
   peopleRoutes,
   type RoleAt,
@@ -78,7 +79,7 @@ await runRole('care', async context => {
     webDirectory: path.resolve(import.meta.dirname, '../../web/dist'),
     open: { '/health': healthRoutes(checks(context, consult)), '/api/session': sessionRoutes(identity) },
     guarded: [
-      ['/api/people', peopleRoutes(identity)],
+      ['/api/people', peopleRoutes(identity, (doctor, patient) => treats(records, doctor, patient))],
       ['/api/state', stateRoutes(database)],
       ['/api/devices', deviceRoutes({ database, samples, records, config })],
       [
@@ -145,6 +146,13 @@ async function rolesInRecord(records: Records, practitioner: string): Promise<Ro
     }
   }
   return roles;
+}
+
+/** By the doctor's roles alone: whoever also runs a facility has no say over the patient's account through that. */
+async function treats(records: Records, doctor: Person, patient: string): Promise<boolean> {
+  const asDoctor = { ...doctor, roles: doctor.roles.filter(held => held.role === 'doctor') };
+  const what = { ja: '患者のアカウントを扱う', en: 'handle the patient’s account' };
+  return (await records.allowed(asDoctor, [patient], 'demographics', 'update', what)).has(patient);
 }
 
 function checks({ config, database, samples }: RoleContext, consult: Awaited<ReturnType<typeof startConsult>>) {

@@ -12,6 +12,8 @@ afterAll(() => database.close());
 const log = pino({ level: 'silent' });
 const audited: { action: string; allowed: boolean }[] = [];
 const roles = new Map<string, RoleAt[]>();
+/** Patient id → organization that treats the patient. */
+const treatedBy = new Map<string, string>();
 const identity = openIdentity({
   database,
   secret: 's'.repeat(40),
@@ -26,7 +28,12 @@ const app = makeApp({
   signedIn: signedIn(identity),
   open: { '/api/session': sessionRoutes(identity) },
   guarded: [
-    ['/api/people', peopleRoutes(identity)],
+    [
+      '/api/people',
+      peopleRoutes(identity, async (doctor, patient) =>
+        doctor.roles.some(({ role, organization }) => role === 'doctor' && organization === treatedBy.get(patient)),
+      ),
+    ],
     ['/fhir/R4', new Hono<HubEnv>()],
     ['/api/echo', new Hono<HubEnv>().get('/', context => context.json({ reached: true }))],
   ],
@@ -141,6 +148,48 @@ test('a manager makes accounts for caregivers of the own facility only', async (
   expect((await make(foreign)).status).toBe(403);
   const seen = (await (await send('/api/people', { cookie })).json()) as { reference: string }[];
   expect(seen.map(each => each.reference)).toEqual([own]);
+});
+
+test('a doctor makes accounts and links for patients the own hospital treats, and for nobody else', async () => {
+  const doctor = await person('doctor', 'hospital-1');
+  const cookie = await sessionOf(doctor.account.id);
+  const [own, foreign] = [unique('p'), unique('p')];
+  treatedBy.set(own, 'hospital-1').set(foreign, 'hospital-2');
+  const colleague = `Practitioner/${unique('c')}`;
+  roles.set(colleague, [{ role: 'caregiver', organization: 'hospital-1', organizationName: '' }]);
+  const make = (reference: string) =>
+    send('/api/people', { cookie, body: { name: '田中 ハナ', email: `${unique('p')}@example.org`, reference } });
+
+  const made = await make(`Patient/${own}`);
+  expect(made.status).toBe(201);
+  expect((await make(`Patient/${foreign}`)).status).toBe(403);
+  expect((await make(colleague)).status).toBe(403);
+
+  const { account } = (await made.json()) as { account: string };
+  const link = await send(`/api/people/${account}/link`, { cookie, body: {} });
+  expect(link.status).toBe(201);
+  const { url } = (await link.json()) as { url: string };
+  const asPatient = cookieOf(await send('/api/session/link', { body: { token: url.split('#')[1] } }));
+  expect(await (await send('/api/session', { cookie: asPatient })).json()).toMatchObject({ roles: [{ role: 'patient' }] });
+
+  expect(await (await send(`/api/people?reference=Patient/${own}`, { cookie })).json()).toMatchObject([{ account }]);
+  expect(await (await send(`/api/people?reference=Patient/${foreign}`, { cookie })).json()).toEqual([]);
+  expect((await send('/api/people', { cookie })).status).toBe(403);
+
+  // The patient moved to another hospital: the doctor's hand is off the account at once.
+  treatedBy.set(own, 'hospital-2');
+  expect((await send(`/api/people/${account}/link`, { cookie, body: {} })).status).toBe(403);
+});
+
+test('a manager, a specialist and a caregiver make no patient’s account', async () => {
+  const patient = unique('p');
+  treatedBy.set(patient, 'org-1');
+  for (const role of ['manager', 'specialist', 'caregiver'] as const) {
+    const { account } = await person(role);
+    const cookie = await sessionOf(account.id);
+    const body = { name: '田中 ハナ', email: `${unique('p')}@example.org`, reference: `Patient/${patient}` };
+    expect((await send('/api/people', { cookie, body })).status, role).toBe(403);
+  }
 });
 
 test('a body with wrong fields is refused with the path of each', async () => {
