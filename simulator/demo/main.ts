@@ -1,6 +1,6 @@
 // `npm run demo`: the whole job with simulated people on one machine. It starts the product's own processes and uses their public interfaces.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,6 +16,7 @@ const HELP = `npm run demo -- [options]: the hub with an edge gateway, a simulat
   --speed N        the residents' lives run N times as fast (default 1)
   --episode N      seconds until the first resident's episode begins (default 240; 0: none)
   --history N      hours of sensor data from before the start (default 6)
+  --fresh          forget an earlier demonstration's data first
 
 Data is kept in HUB_DATA (default .data). Ctrl-C ends everything.`;
 
@@ -34,6 +35,7 @@ async function main() {
       speed: { type: 'string', default: '1' },
       episode: { type: 'string', default: '240' },
       history: { type: 'string', default: '6' },
+      fresh: { type: 'boolean', default: false },
     },
   });
   if (values.help) return console.log(HELP);
@@ -49,6 +51,7 @@ async function main() {
     speed: number('speed', 0.1, 100),
     episode: number('episode', 0, 86_400),
     history: number('history', 0, 72),
+    fresh: values.fresh,
   };
   await run(wanted);
 }
@@ -59,11 +62,15 @@ interface Wanted {
   speed: number;
   episode: number;
   history: number;
+  fresh: boolean;
 }
 
 async function run(wanted: Wanted) {
   const data = path.resolve(process.env.HUB_DATA || '.data');
   const demoData = path.join(data, 'demo');
+  if (wanted.fresh) forget(data, demoData);
+  else if (existsSync(path.join(demoData, 'world.json')))
+    console.log(`Going on with the demonstration in ${data}; --fresh begins a new one.`);
   mkdirSync(demoData, { recursive: true, mode: 0o755 });
   const running: DemoProcess[] = [];
   let ending = false;
@@ -144,9 +151,7 @@ async function run(wanted: Wanted) {
     });
     await edge.line(line => line.includes('"ready"') || line.includes('ready'));
 
-    step(
-      `${world.residents.length} residents${hours ? `, and what their sensors saw in the last ${hours < 1 ? `${Math.round(hours * 60)} minutes` : `${Math.round(hours)} hours`}` : ''}`,
-    );
+    step(`${world.residents.length} residents${hours ? `, and what their sensors saw in the last ${Math.ceil(hours * 60)} minutes` : ''}`);
     const plan = path.join(demoData, 'facility.json');
     writeFileSync(plan, JSON.stringify(planOf(world, `mqtt://127.0.0.1:${edgePort}`)), { mode: 0o600 });
     const facility = start('facility', 'simulator/main.ts', [
@@ -224,6 +229,13 @@ async function administratorOf(url: string, demoData: string, firstToken: () => 
   }
   await client.send('POST', '/api/session/password', credentials);
   return client;
+}
+
+/** Removes what an earlier demonstration kept, and nothing that is not one. */
+function forget(data: string, demoData: string) {
+  if (!existsSync(data)) return;
+  if (!existsSync(demoData)) throw new Error(`${data} holds no demonstration; it is left as it is.`);
+  rmSync(data, { recursive: true });
 }
 
 /** Hours since the residents were last watched: only that gap is sent as the past. Infinity on the first start. */
