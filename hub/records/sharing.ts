@@ -14,7 +14,7 @@ export async function sharingOf(records: OpenRecords, patient: Person): Promise<
   const { rows } = await sql<{ organization: string; relation: SharingView['relation']; since: Date | null }>`
     select organization, relation, since from (
       select distinct on (organization) * from (
-        select r.party as organization, r.kind as relation, r.since, case r.kind when 'treats' then 1 else 2 end as weight
+        select r.party as organization, r.kind as relation, r.since, case r.kind when 'residence' then 1 else 2 end as weight
         from patient_relations r where r.patient = ${patientId} and r.kind in ('treats', 'residence')
         union all
         select o.target, 'consulted', r.since, 3

@@ -8,6 +8,7 @@ import { HubClient } from './client.ts';
 import { ADMINISTRATOR_TEXT, PATIENT_TABLE_TEXT, PEOPLE, residentAt } from './people.ts';
 import { type DemoProcess, portOr, startProcess } from './processes.ts';
 import { provision, type World } from './provision.ts';
+import { benchPlanOf, consultationToday, planOf, tellStory } from './story.ts';
 
 const HELP = `npm run demo -- [options]: the hub with an edge gateway, a simulated care facility and demonstration people.
 
@@ -23,7 +24,6 @@ Data is kept in HUB_DATA (default .data). Ctrl-C ends everything.`;
 const PRODUCT = path.resolve(import.meta.dirname, '../..');
 /** Signs of the ordered episode begin so long before it: the shipped model sees it coming at every hour of the day (test/simulator/story). */
 const PRODROME_SECONDS = 900;
-const FIRST_SEED = 6;
 const LINK = { hours: 24, uses: 50 };
 
 async function main() {
@@ -255,51 +255,6 @@ async function once(file: string, make: () => Promise<World>): Promise<World> {
     writeFileSync(file, JSON.stringify(world), { mode: 0o600 });
     return world;
   }
-}
-
-/** The simulated facility's plan: which devices there are and how they sign in at the gateway. */
-function planOf(world: World, brokerUrl: string) {
-  return {
-    facility: world.organizations.home,
-    brokerUrl,
-    residents: world.residents.map((resident, index) => ({ seed: index + FIRST_SEED, devices: resident.devices })),
-    presence: world.hallways.map(hallway => hallway.device),
-  };
-}
-
-/** The device a maker has under test: it signs in at the hub itself, without a gateway. */
-function benchPlanOf(world: World, brokerUrl: string) {
-  return { facility: world.organizations.maker, brokerUrl, residents: [{ seed: 1, devices: [world.bench] }], presence: [] };
-}
-
-/** Opens a consultation of the first resident with the island doctor, the specialist invited, if there is none today. */
-async function consultationToday(world: World, signedInAs: (account: string) => Promise<HubClient>) {
-  const doctor = await signedInAs(world.accounts.doctor!);
-  const today = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Tokyo' }).format(new Date());
-  const open = await doctor.send<{ status: string }[]>('GET', `/api/consult/encounters?on=${today}`);
-  if (open.some(encounter => !['finished', 'cancelled'].includes(encounter.status))) return;
-  await doctor.send('POST', '/api/consult/encounters', {
-    pattern: 'DtoPwithD',
-    patient: world.residents[0]!.patient,
-    reason: '夜間の不穏について、専門医に相談',
-    invite: [world.practitioners.specialist],
-    start: new Date(Date.now() + 10 * 60_000).toISOString(),
-  });
-}
-
-/** Says on the terminal what the simulated residents do, so that the pages can be compared with it. */
-function tellStory(line: string, world: World) {
-  let event: { event?: string; resident?: number };
-  try {
-    event = JSON.parse(line);
-  } catch {
-    return;
-  }
-  if (event.resident === undefined || event.resident >= world.residents.length) return;
-  const time = new Date().toLocaleTimeString('ja-JP', { timeZone: 'Asia/Tokyo' });
-  const [family, given] = residentAt(event.resident);
-  if (event.event === 'prodrome') console.log(`  ${time}  ${family} ${given} (simulated) becomes uneasy`);
-  if (event.event === 'episode') console.log(`  ${time}  ${family} ${given} (simulated): the episode begins`);
 }
 
 await main().catch(error => {
