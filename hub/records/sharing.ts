@@ -23,7 +23,7 @@ export async function sharingOf(records: OpenRecords, patient: Person): Promise<
         join search_reference o on o.row = p.row and o.param = 'organization'
         where r.patient = ${patientId} and r.kind = 'consulted' and (r.until is null or r.until > ${records.context.now()})
       ) every order by organization, weight
-    ) one order by weight, organization`.execute(records.context.connection);
+    ) one order by array_position(array['treats', 'residence', 'consulted'], relation), organization`.execute(records.context.connection);
   const denied = new Map<string, string | null>();
   for (const consent of await denying(records, patient)) {
     for (const { party } of denialsOf(consent)) if (party) denied.set(party, consent.dateTime ?? null);
