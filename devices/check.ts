@@ -8,7 +8,7 @@ export const FUTURE_LIMIT = 10 * 60_000;
 /** A reading may be at most so old, milliseconds. */
 export const AGE_LIMIT = 90 * 86_400_000;
 
-/** Readings of one time. Numbers in the profile's units; booleans are 0 or 1. */
+/** Readings of one time. Numbers in the unit people use (`Quantity.unit`); booleans are 0 or 1. */
 export interface Point {
   /** Milliseconds since 1970-01-01 UTC. */
   time: number;
@@ -27,8 +27,8 @@ export function checkReadings(
   for (const reading of pack.readings) {
     const quantity = quantities.get(reading.name);
     const refusal = quantity ? fault(quantity, reading, receivedAt) : unknownQuantity(profile, reading.name);
-    if (refusal) {
-      refusals.push(refusal);
+    if (!quantity || refusal) {
+      if (refusal) refusals.push(refusal);
       continue;
     }
     let point = points.get(reading.time);
@@ -36,10 +36,13 @@ export function checkReadings(
       point = { time: reading.time, values: {} };
       points.set(reading.time, point);
     }
-    point.values[reading.name] = Number(reading.value);
+    point.values[reading.name] = stored(quantity, Number(reading.value));
   }
   return { points: [...points.values()].sort((a, b) => a.time - b.time), refusals };
 }
+
+/** In the unit people use; six digits, so that 120 mmHg that came as 159.987 hPa is 120 again. */
+const stored = ({ factor }: Quantity, value: number) => (factor ? Number((value * factor).toPrecision(6)) : value);
 
 const unknownQuantity = (profile: Profile, name: string): Refusal => ({
   reason: 'quantity-unknown',

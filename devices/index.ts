@@ -22,3 +22,4 @@ export {
   storedTopic,
   type Topic,
 } from './topics.ts';
+export { isLoincCode, SECONDARY_UNITS, SENML_UNITS } from './units.ts';

@@ -2,7 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { isLoincCode, SECONDARY_UNITS, SENML_UNITS } from './units.ts';
 
+/** Code system of LOINC in FHIR. */
+const LOINC = 'http://loinc.org';
 const Words = z.strictObject({ ja: z.string(), en: z.string() });
 /** Names a quantity in SenML, in InfluxDB and in the models. */
 const Name = z.string().regex(/^[a-z][a-z0-9_]{0,63}$/);
@@ -14,16 +17,22 @@ const QuantitySchema = z
     /** `boolean` travels as `vb` and is stored as 0 or 1; `count` is a whole number since the last sample. */
     kind: z.enum(['number', 'boolean', 'count']),
     /** Unit in a SenML record (RFC 8428 section 12.1, RFC 8798). `/` (or none) for booleans. */
-    senmlUnit: z.string().min(1).max(20),
-    /** Unit as people read it. */
+    senmlUnit: z
+      .string()
+      .refine(unit => SENML_UNITS.has(unit) || SECONDARY_UNITS.has(unit), { message: 'must be a SenML unit (RFC 8428, RFC 8798)' }),
+    /** Unit as people read it, of the stored value. */
     unit: Words,
+    /** The stored value is the SenML value times this, where people use a unit that SenML lacks (mmHg). Missing: 1. */
+    factor: z.number().positive().optional(),
     /** UCUM unit for an Observation's value. */
     ucum: z.string().min(1).max(20),
     /** Plausible values, both ends included, in the SenML unit. */
     minimum: z.number(),
     maximum: z.number(),
     /** Observation.code: LOINC where one exists, else `urn:remote-care-hub:quantity`. */
-    code: z.strictObject({ system: z.string().min(1), code: z.string().min(1), display: z.string().min(1) }),
+    code: z
+      .strictObject({ system: z.string().min(1), code: z.string().min(1), display: z.string().min(1) })
+      .refine(({ system, code }) => system !== LOINC || isLoincCode(code), { message: 'must be a LOINC code with its check digit' }),
     /** Code in http://jpfhir.jp/fhir/core/CodeSystem/JP_SimpleObservationCategory_CS */
     category: z.enum(['vital-signs', 'activity', 'survey', 'exam', 'laboratory', 'procedure', 'social-history', 'therapy', 'imaging']),
   })
@@ -40,6 +49,9 @@ const ProfileSchema = z
     intervalSeconds: z.number().positive().max(86_400),
     /** Whether the device also sends at once when something changes. */
     event: z.boolean(),
+    /** Used now and then (a thermometer): no sample is expected, so none is missing. `intervalSeconds` is then only how far apart readings
+     * usually lie, for charts. */
+    occasional: z.boolean().optional(),
     quantities: z.array(QuantitySchema).min(1).max(64),
   })
   .refine(profile => new Set(profile.quantities.map(quantity => quantity.name)).size === profile.quantities.length, {

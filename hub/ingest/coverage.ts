@@ -10,14 +10,22 @@ const COVERING = new Set(['bed', 'wrist']);
 
 type Profiles = ReadonlyMap<string, Profile>;
 
-/** `online`: as expected. `late`: nothing for two intervals and a half minute. `silent`: nothing for three intervals (at least 5 minutes). */
+/**
+ * `online`: as expected. `late`: nothing for two intervals and a half minute. `silent`: nothing for three intervals (at least 5 minutes).
+ * A device that is used now and then is never late or silent.
+ */
 export function stateOf(device: RegisteredDevice, profiles: Profiles, now: number): DeviceView['state'] {
   if (!device.lastSample) return 'never';
   const profile = profiles.get(device.profile);
+  if (profile?.occasional) return 'online';
   const age = now - device.lastSample.getTime();
   if (age > silenceOf(profile)) return 'silent';
   return age > 2000 * (profile?.intervalSeconds ?? 600) + 30_000 ? 'late' : 'online';
 }
+
+/** Whether samples should be coming and do not. A thermometer that nobody has used yet is not missed. */
+const isMissed = (device: RegisteredDevice, profiles: Profiles, now: number) =>
+  !profiles.get(device.profile)?.occasional && ['silent', 'never'].includes(stateOf(device, profiles, now));
 
 /** @param subjectName Names of subjects that the asking person may see. */
 export function deviceView(
@@ -65,7 +73,7 @@ export function coverageOf(residents: Resident[], devices: RegisteredDevice[], p
       name: resident.name,
       room: resident.room?.name ?? '',
       devices: own.length,
-      silent: own.filter(device => ['silent', 'never'].includes(stateOf(device, profiles, now))).length,
+      silent: own.filter(device => isMissed(device, profiles, now)).length,
       coveredSince: since.length ? new Date(Math.min(...since)).toISOString() : null,
       notCoveredSince: since.length || !ended.length ? null : new Date(Math.max(...ended)).toISOString(),
     };

@@ -7,12 +7,15 @@ import {
   checkReadings,
   deviceTopic,
   gatewayDevicesTopic,
+  isLoincCode,
   loadProfiles,
   type Pack,
   type Profile,
   parseTopic,
   parseUsername,
   type Reading,
+  SECONDARY_UNITS,
+  SENML_UNITS,
   storedTopic,
 } from '../../devices/index.ts';
 
@@ -26,14 +29,55 @@ describe('profiles', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
   const bed = () => structuredClone(loadProfiles().get('bed')!);
 
-  test('the six that come with the hub load, each quantity with both languages and a code', () => {
+  test('those that come with the hub load, each quantity with both languages and a code', () => {
     const profiles = loadProfiles();
-    expect([...profiles.keys()]).toEqual(['bed', 'door', 'presence', 'room', 'toilet', 'wrist']);
+    expect([...profiles.keys()].sort()).toEqual(
+      [
+        'bed',
+        'blood-pressure',
+        'call-button',
+        'door',
+        'fall',
+        'presence',
+        'room',
+        'scale',
+        'spo2',
+        'thermometer',
+        'toilet',
+        'wrist',
+      ].sort(),
+    );
     for (const profile of profiles.values())
       for (const quantity of profile.quantities) {
         expect(quantity.label.ja).not.toBe('');
+        expect(quantity.label.en).not.toBe('');
         expect(['http://loinc.org', 'urn:remote-care-hub:quantity']).toContain(quantity.code.system);
+        if (quantity.code.system === 'http://loinc.org') expect(isLoincCode(quantity.code.code), quantity.code.code).toBe(true);
+        expect(SENML_UNITS.has(quantity.senmlUnit) || SECONDARY_UNITS.has(quantity.senmlUnit), quantity.senmlUnit).toBe(true);
       }
+  });
+
+  test('one quantity has one code and one unit, whichever device measures it', () => {
+    const seen = new Map<string, string>();
+    for (const profile of loadProfiles().values())
+      for (const { name, code, senmlUnit, ucum } of profile.quantities) {
+        const meaning = JSON.stringify([code.system, code.code, senmlUnit, ucum]);
+        expect(seen.get(name) ?? meaning, `${profile.id} ${name}`).toBe(meaning);
+        seen.set(name, meaning);
+      }
+  });
+
+  test('devices used now and then are known as such; a button and a fall detector must be heard of', () => {
+    const occasional = [...loadProfiles().values()].filter(profile => profile.occasional).map(profile => profile.id);
+    expect(occasional.sort()).toEqual(['blood-pressure', 'scale', 'spo2', 'thermometer']);
+  });
+
+  test('a LOINC code with a wrong check digit and a unit outside the registry are refused, with the place', () => {
+    const wrong = bed() as { quantities: { code: { code: string }; senmlUnit: string }[] };
+    wrong.quantities[0]!.code.code = '8867-5';
+    wrong.quantities[1]!.senmlUnit = 'breaths';
+    writeFileSync(path.join(folder, 'bed.json'), JSON.stringify(wrong));
+    expect(() => loadProfiles(folder)).toThrow(/quantities\.0\.code: .*check digit[\s\S]*quantities\.1\.senmlUnit: .*SenML unit/);
   });
 
   test('a maker adds a profile by adding a file', () => {
@@ -129,6 +173,17 @@ describe('checking readings', () => {
     expect(refusals).toHaveLength(1);
     expect(refusals[0]).toMatchObject({ reason, quantity: wrong.name });
     expect(refusals[0]?.text.ja).toContain(wrong.name);
+  });
+
+  test('blood pressure travels in hPa, a SenML unit, and is stored in mmHg', () => {
+    const { points, refusals } = check('blood-pressure', [
+      { name: 'systolic', unit: 'hPa', value: 159.987, time: NOW },
+      { name: 'diastolic', unit: 'hPa', value: 106.658, time: NOW },
+    ]);
+    expect(refusals).toEqual([]);
+    expect(points[0]?.values.systolic).toBeCloseTo(120, 2);
+    expect(points[0]?.values.diastolic).toBeCloseTo(80, 2);
+    expect(check('blood-pressure', [{ name: 'systolic', unit: 'mmHg', value: 120, time: NOW }]).refusals[0]?.reason).toBe('unit-wrong');
   });
 
   test('a count is a whole number', () => {
