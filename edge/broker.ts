@@ -9,7 +9,6 @@ import {
   gateSocket,
   MAX_PACK_BYTES,
   type PackFormat,
-  PackRefusal,
   parseTopic,
   parseUsername,
   type RefusalReason,
@@ -160,6 +159,8 @@ export async function openBroker({ host, port, facility, roster, log, store, sta
     if (session && ![...sessions.values()].some(other => other.device === session.device)) see(session.device).connected = false;
   });
   aedes.on('clientError', (client, error) => log.debug({ client: client.id, err: error }, 'a device’s connection ended'));
+  // aedes keeps 'error' out of its types; without a listener it would end the process.
+  (aedes as NodeJS.EventEmitter).on('error', error => log.error({ err: error }, 'the broker failed at something'));
   aedes.on('connectionError', (_client, error) => log.debug({ err: error }, 'a connection ended before sign-in'));
 
   const sockets = new Set<Socket>();
@@ -207,12 +208,14 @@ export async function openBroker({ host, port, facility, roster, log, store, sta
   };
 }
 
-/** Relative times count from now, not from when the hub gets the pack. What cannot be read goes on as it is: the hub says what is wrong with it. */
+/**
+ * Relative times count from now, not from when the hub gets the pack. What cannot be read, for whatever reason, goes on as it is: the hub
+ * says what is wrong with it, and one device's pack does not end the gateway.
+ */
 function timed(payload: Buffer, format: PackFormat, receivedAt: number): Uint8Array {
   try {
     return absolutePack(payload, format, receivedAt);
-  } catch (error) {
-    if (error instanceof PackRefusal) return payload;
-    throw error;
+  } catch {
+    return payload;
   }
 }

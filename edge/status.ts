@@ -18,7 +18,8 @@ export async function openStatusPage(
   status: () => EdgeStatus,
 ): Promise<{ port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://gateway');
+    // Not parsed as a URL: an address such as `//` is none, and must not end the gateway.
+    const [pathname] = (request.url ?? '/').split('?', 1);
     const headers = {
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',

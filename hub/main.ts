@@ -1,6 +1,7 @@
 // The hub: starts the stores it was not given, brings the tables up to date, runs each role as a process and restarts what dies.
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { type Config, type HubRole, readConfig } from './config.ts';
 import { openLinks, openPeople } from './identity/index.ts';
@@ -13,6 +14,8 @@ The first start prints a link that makes the first administrator.
 Configuration is by environment variables; the README lists them.`;
 
 const RESTART_MS = [50, 200, 500, 1000, 2000];
+/** How often a store that ended is tried to be started before the hub gives up. */
+const STORE_ATTEMPTS = 8;
 /** A process that ran this long had started well: its next restart begins at the first delay again. */
 const STEADY_MS = 30_000;
 
@@ -49,12 +52,22 @@ async function main() {
       void store.ended.then(async code => {
         if (ending) return;
         log.error({ part: name, code }, 'ended; starting again');
-        try {
-          store = await start(port);
-          watch();
-        } catch (error) {
-          log.fatal({ part: name, problem: (error as Error).message }, 'cannot be started again');
-          await end(1);
+        // What a killed store leaves (its own children, its port, a lock) may be there for some moments longer.
+        for (let attempt = 1; !ending; attempt++) {
+          try {
+            store = await start(port);
+            if (ending) await store.stop();
+            else watch();
+            return;
+          } catch (error) {
+            const problem = (error as Error).message;
+            if (attempt === STORE_ATTEMPTS) {
+              log.fatal({ part: name, problem }, 'cannot be started again');
+              return end(1);
+            }
+            log.error({ part: name, problem, attempt }, 'could not be started; trying again');
+            await sleep(RESTART_MS[Math.min(attempt, RESTART_MS.length) - 1]);
+          }
         }
       });
     watch();
@@ -127,13 +140,21 @@ function runRole(
       wasReady = true;
       ready.resolve();
     });
-    child.once('exit', (code, signal) => {
-      if (isEnding()) return;
+    let over = false;
+    const gone = (code: number | null, signal: string | null) => {
+      if (isEnding() || over) return;
+      over = true;
       attempt = Date.now() - started > STEADY_MS ? 0 : attempt + 1;
       if (!wasReady && attempt > RESTART_MS.length) ready.reject(new Error(`the role ${role} does not start; see its messages above`));
       const delay = RESTART_MS[Math.min(attempt, RESTART_MS.length) - 1] ?? RESTART_MS[0]!;
       log.error({ part: role, code, signal, delay }, 'ended; starting again');
       setTimeout(() => !isEnding() && start(), delay);
+    };
+    child.once('exit', gone);
+    // A process that could not even be made (out of memory, too many processes) says `error` and no `exit`.
+    child.on('error', error => {
+      log.error({ part: role, problem: error.message }, 'trouble with a process');
+      if (child.pid === undefined) gone(null, null);
     });
   };
   start();
@@ -142,7 +163,7 @@ function runRole(
     part: {
       name: role,
       async stop() {
-        if (child.exitCode !== null || child.signalCode !== null) return;
+        if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
         const ended = new Promise(resolve => child.once('exit', resolve));
         child.kill('SIGTERM');
         const late = setTimeout(() => child.kill('SIGKILL'), 9000);

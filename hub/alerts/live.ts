@@ -4,7 +4,7 @@ import type { Namespace, Socket } from 'socket.io';
 import { z } from 'zod';
 import { notSignedIn, Problem, type ProblemBody } from '../http/problem.ts';
 import type { Person } from '../identity/actor.ts';
-import type { Records } from '../records/records.ts';
+import { type Records, RIGHTS_CHANNEL } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
 import type { Alerts } from './alerts.ts';
 import { FollowFloor } from './contract.ts';
@@ -21,6 +21,8 @@ interface Follower {
   actor: Person;
   patients: Set<string>;
   until: number;
+  /** Rights are being asked for: whoever sends meanwhile waits for the answer. */
+  renewing?: Promise<void>;
 }
 
 export interface AttachAlerts {
@@ -51,19 +53,31 @@ export async function attachAlerts({ namespace, alerts, database, log, now = Dat
   const followersOf = async (facility: string): Promise<Follower[]> => {
     const followers = [...(floors.get(facility)?.values() ?? [])];
     await Promise.all(
-      followers
-        .filter(follower => follower.until <= now())
-        .map(async follower => {
+      followers.map(follower => {
+        if (follower.until <= now()) {
           follower.until = now() + FRESH;
-          try {
-            follower.patients = await alerts.followable(follower.actor, facility);
-          } catch (error) {
-            leave(follower.socket, facility);
-            if (!(error instanceof Problem)) failed(error as Error);
-          }
-        }),
+          follower.renewing = renew(follower, facility);
+        }
+        return follower.renewing;
+      }),
     );
     return [...(floors.get(facility)?.values() ?? [])];
+  };
+
+  const renew = async (follower: Follower, facility: string) => {
+    try {
+      follower.patients = await alerts.followable(follower.actor, facility);
+    } catch (error) {
+      leave(follower.socket, facility);
+      if (!(error instanceof Problem)) failed(error as Error);
+    }
+  };
+
+  /** Rights may have changed: nobody is sent anything more before they were asked for anew. */
+  const renewAll = () => {
+    cards.clear();
+    for (const followers of floors.values()) for (const follower of followers.values()) follower.until = 0;
+    resend();
   };
 
   const leave = (socket: Socket, facility: string) => {
@@ -120,6 +134,7 @@ export async function attachAlerts({ namespace, alerts, database, log, now = Dat
       if (notice.success) void sendTiles(notice.data.facility).catch(failed);
     }),
     database.listen('device-registry', () => cards.clear()),
+    database.listen(RIGHTS_CHANNEL, renewAll, renewAll),
   ]);
 
   const follow = async (socket: Socket, sent: unknown) => {
@@ -137,17 +152,20 @@ export async function attachAlerts({ namespace, alerts, database, log, now = Dat
   };
 
   namespace.on('connection', socket => {
-    const acknowledged = (work: (sent: unknown) => Promise<void>) => async (sent: unknown, reply?: unknown) => {
-      const answer =
-        typeof reply === 'function' ? (reply as (answer: { ok: true } | ({ ok: false } & ProblemBody)) => void) : () => undefined;
-      try {
-        await work(sent);
-        answer({ ok: true });
-      } catch (error) {
-        if (!(error instanceof Problem)) log.error({ problem: (error as Error).message }, 'a floor could not be followed');
-        answer({ ok: false, ...(error instanceof Problem ? error : unexpected()).body() });
-      }
-    };
+    const acknowledged =
+      (work: (sent: unknown) => Promise<void>) =>
+      async (...given: unknown[]) => {
+        const [sent, reply] = [given[0], given.at(-1)];
+        const answer =
+          typeof reply === 'function' ? (reply as (answer: { ok: true } | ({ ok: false } & ProblemBody)) => void) : () => undefined;
+        try {
+          await work(sent);
+          answer({ ok: true });
+        } catch (error) {
+          if (!(error instanceof Problem)) log.error({ problem: (error as Error).message }, 'a floor could not be followed');
+          answer({ ok: false, ...(error instanceof Problem ? error : unexpected()).body() });
+        }
+      };
     socket.on(
       'floor:follow',
       acknowledged(sent => follow(socket, sent)),

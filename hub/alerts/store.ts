@@ -43,7 +43,7 @@ export async function lastAlerts(connection: Connection, patients: string[]): Pr
 }
 
 export async function alertById(connection: Connection, id: string): Promise<AlertRow | null> {
-  if (!/^[0-9a-f-]{36}$/.test(id)) return null;
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return null;
   const { rows } = await sql<AlertRow>`select * from alerts where id = ${id}::uuid`.execute(connection);
   return rows[0] ?? null;
 }

@@ -6,7 +6,7 @@ import type { Namespace } from 'socket.io';
 import type { Config } from '../config.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { service } from '../identity/actor.ts';
-import type { Records } from '../records/records.ts';
+import { type Records, RIGHTS_CHANNEL } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
 import { Consultations, type NoteState } from './consultations.ts';
 import { patientOf, patternOf } from './encounter-resource.ts';
@@ -103,6 +103,16 @@ export async function startConsult(deps: ConsultDeps): Promise<Consult> {
     await open.get(encounter)?.refresh();
   };
 
+  const recheck = (concerns: (room: Room) => boolean) => {
+    for (const room of open.values())
+      if (concerns(room)) void room.recheck().catch(error => log.error({ err: error }, 'rights in a room could not be asked for again'));
+  };
+  const stopListening = await database.listen(
+    RIGHTS_CHANNEL,
+    payload => recheck(room => room.patient === (payload as { patient?: unknown } | null)?.patient),
+    () => recheck(() => true),
+  );
+
   const refusals = attachSignalling({ namespace, limits, log, open: roomOf });
   return {
     routes: consultRoutes({ consultations, records, changed }),
@@ -110,6 +120,7 @@ export async function startConsult(deps: ConsultDeps): Promise<Consult> {
     changed,
     refusals: () => ({ ...refusals }),
     async close() {
+      await stopListening();
       await Promise.all([...open.values()].map(room => room.close()));
       workers.close();
       namespace.disconnectSockets(true);

@@ -228,6 +228,21 @@ export class Room {
     });
   }
 
+  /** The patient's consent or the record may have changed: who may no longer take part is let go. */
+  recheck(): Promise<void> {
+    return this.#exclusively(async () => {
+      for (const [reference, here] of [...this.#here]) {
+        const allowed = await this.#deps.records.allowed(here.actor, [this.patient], 'consultation', 'join', CONSULTATION);
+        if (allowed.has(this.patient)) continue;
+        this.#here.delete(reference);
+        this.#emit(here, 'ended');
+        await this.#dropMedia(reference);
+        this.tell();
+      }
+      this.#watchEmpty();
+    });
+  }
+
   view(): EncounterView {
     return this.#deps.consultations.viewOf(this.#encounter.current, this.#seats, this.#patient, this.#note);
   }

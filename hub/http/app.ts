@@ -8,7 +8,7 @@ import { compress } from 'hono/compress';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
-import { notFound, Problem } from './problem.ts';
+import { notFound, Problem, problemOf } from './problem.ts';
 import type { HubEnv } from './server-types.ts';
 
 export interface AppOptions {
@@ -107,7 +107,8 @@ export function makeApp(options: AppOptions): Hono<HubEnv> {
 
   app.notFound(context => refuse(context, notFound()));
   app.onError((error, context) => {
-    if (error instanceof Problem) return refuse(context, error);
+    const told = problemOf(error);
+    if (told) return refuse(context, told);
     if (error instanceof HTTPException) return error.getResponse();
     log.error({ error: { name: error.name, message: error.message, stack: error.stack } }, 'unexpected error');
     const problem = new Problem(500, 'unexpected', {

@@ -52,3 +52,18 @@ export const notAllowed = (cause?: unknown) =>
     { cause },
   );
 export const notFound = () => new Problem(404, 'not-found', { ja: '見つかりません。', en: 'There is no such thing.' });
+
+/** PostgreSQL: untranslatable character, character not in repertoire, invalid text representation (a NUL, half a surrogate pair). */
+const UNSTORABLE = new Set(['22P05', '22021', '22P02']);
+
+/** The Problem in an error: itself, or that the database can never take such text; undefined for all else. */
+export function problemOf(error: unknown): Problem | undefined {
+  if (error instanceof Problem) return error;
+  if (!(error instanceof Error) || !UNSTORABLE.has((error as { code?: string }).code ?? '')) return undefined;
+  return new Problem(
+    422,
+    'text-unstorable',
+    { ja: '使えない文字がふくまれています。', en: 'The text holds characters that cannot be stored.' },
+    { cause: error },
+  );
+}

@@ -14,8 +14,8 @@ export interface Identity {
   publicUrl: string;
   demonstration: boolean;
   audit: Audit;
-  /** The signed-in person of a request or a socket's handshake, or null. */
-  actorOf(headers: Headers): Promise<Person | null>;
+  /** The signed-in person of a request or a socket's handshake, or null. With `renew: false` the session lasts no longer by it. */
+  actorOf(headers: Headers, options?: { renew?: boolean }): Promise<Person | null>;
   /** Hands a sign-in to better-auth and returns its answer with the session cookie. `peer` is the client's address, for the rate limit. */
   open(
     path: '/sign-in/email' | '/sign-in/link',
@@ -25,6 +25,9 @@ export interface Identity {
   ): Promise<{ account: string; cookies: string[] }>;
   close(headers: Headers): Promise<string[]>;
 }
+
+/** Notification {}: a session has ended; connections that belong to one are looked at again. */
+export const SESSIONS_CHANNEL = 'sessions';
 
 export type Audit = (entry: { actor: Actor | null; action: string; what: Text; allowed: boolean }) => Promise<void>;
 
@@ -51,8 +54,8 @@ export function openIdentity(options: IdentityOptions): Identity {
     publicUrl,
     demonstration: options.demonstration,
     audit,
-    async actorOf(headers) {
-      const found = await signIn.api.getSession({ headers });
+    async actorOf(headers, { renew = true } = {}) {
+      const found = await signIn.api.getSession({ headers, query: { disableRefresh: !renew } });
       if (!found) return null;
       const { user, session } = found;
       const language = user.language === 'en' ? 'en' : 'ja';
@@ -98,6 +101,7 @@ export function openIdentity(options: IdentityOptions): Identity {
     },
     async close(headers) {
       const answer = await signIn.api.signOut({ headers, asResponse: true });
+      await database.notify(SESSIONS_CHANNEL, {});
       return answer.headers.getSetCookie();
     },
   };

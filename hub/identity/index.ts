@@ -10,7 +10,7 @@ export {
   type Service,
   service,
 } from './actor.ts';
-export { type Identity, type IdentityOptions, openIdentity } from './identity.ts';
+export { type Identity, type IdentityOptions, openIdentity, SESSIONS_CHANNEL } from './identity.ts';
 export { openLinks } from './links.ts';
 export { openPeople } from './people.ts';
 export { peopleRoutes, sessionRoutes, signedIn, type Treats } from './routes.ts';

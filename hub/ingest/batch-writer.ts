@@ -127,8 +127,8 @@ export class BatchWriter {
       if (this.#away) this.#options.log.info({ waiting: this.#waiting }, 'the sample store is back');
       this.#away = false;
       this.#written += points.length;
-      this.#options.onStored?.(items);
-      for (const item of items) item.stored();
+      this.#told(() => this.#options.onStored?.(items));
+      for (const item of items) this.#told(() => item.stored());
       return this.#leave(points.length);
     }
   }
@@ -137,12 +137,21 @@ export class BatchWriter {
   async #divide(items: WriteItem[], error: Error): Promise<void> {
     const [first] = items;
     if (items.length === 1 && first) {
-      first.rejected(error);
+      this.#told(() => first.rejected(error));
       return this.#leave(first.points.length);
     }
     const middle = items.length >> 1;
     await this.#write(items.slice(0, middle));
     await this.#write(items.slice(middle));
+  }
+
+  /** What those who are told do wrong must not end the writing for all. */
+  #told(tell: () => void) {
+    try {
+      tell();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'samples are in the store, and somebody could not be told so');
+    }
   }
 
   #leave(samples: number) {

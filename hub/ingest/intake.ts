@@ -7,7 +7,7 @@ import type { BenchMessage, RefusalView } from './contract.ts';
 import type { Directory, FacilityDirectory } from './directory.ts';
 import type { Ledger } from './ledger.ts';
 import { publicationOf } from './rights.ts';
-import { judgePack, stateFault } from './verdict.ts';
+import { judgePack, notRegistered, stateFault } from './verdict.ts';
 
 /** What subscribers of `hub/1/stored/…` get: a JSON list of these. */
 export interface StoredBatch {
@@ -88,7 +88,7 @@ export class Intake {
         done('taken');
         break;
       case 'state': {
-        const fault = stateFault(message.payload);
+        const fault = this.#unknownDevice(message.login, publication) ?? stateFault(message.payload);
         if (fault) this.#refuse(message, [fault], null, publication.device);
         done(fault ? 'taken' : 'forward');
         break;
@@ -99,6 +99,13 @@ export class Intake {
         else this.#judge(directory, message, publication, done, false);
       }
     }
+  }
+
+  /** States are retained: a gateway must not fill the broker's memory with those of devices that are not there. */
+  #unknownDevice(login: Login, { facility, device }: { facility: string; device: string }): Refusal | null {
+    if (login.kind !== 'gateway') return null;
+    const directory = this.#options.directory.of(facility);
+    return directory instanceof Promise || directory.devices.has(device) ? null : notRegistered(device);
   }
 
   /** Keeps aside what the broker itself would not take (too large for a packet). */
@@ -131,7 +138,16 @@ export class Intake {
     fresh: boolean,
   ) {
     const at = this.#now();
-    const verdict = judgePack(directory, { ...pack, payload: message.payload }, at);
+    let verdict: ReturnType<typeof judgePack>;
+    try {
+      verdict = judgePack(directory, { ...pack, payload: message.payload }, at);
+    } catch (error) {
+      // One message that nobody thought of must not end the role for all.
+      this.#options.log.error({ err: error, facility: directory.facility, device: pack.device }, 'a message could not be judged');
+      this.#refuse(message, [notReadable], directory, pack.device);
+      done('taken');
+      return;
+    }
     if (!fresh && verdict.refusals.some(refusal => refusal.reason === 'not-assigned')) {
       this.#later(this.#options.directory.freshOf(directory.facility), message, pack, done, true);
       return;
@@ -204,9 +220,16 @@ export class Intake {
       verdict: refusals.length ? 'refused' : 'stored',
       samples,
       refusals: refusals.map(({ reason, text }) => ({ reason, text })),
-      excerpt: excerptOf(message),
+      // Values of a resident are shown through the record's rights only, and a bench asks for none.
+      excerpt: this.#watchesPerson(facility, device) ? '' : excerptOf(message),
     };
     this.#options.publish(benchTopic(facility, device), JSON.stringify(told));
+  }
+
+  #watchesPerson(facility: string, device: string): boolean {
+    const directory = this.#options.directory.of(facility);
+    if (directory instanceof Promise) return true;
+    return directory.devices.get(device)?.assignments.some(({ subject }) => subject.startsWith('Patient/')) ?? false;
   }
 
   /** Tells the hub's other roles what the store has now, per subject. */
@@ -253,6 +276,11 @@ function excerptOf({ topic, payload }: IncomingMessage): string {
 }
 /** Control characters must not reach a page, a log or PostgreSQL. */
 const CONTROL = /\p{Cc}/gu;
+
+const notReadable: Refusal = {
+  reason: 'not-senml',
+  text: { ja: 'このメッセージは読めませんでした。', en: 'This message could not be read.' },
+};
 
 const notStorable: Refusal = {
   reason: 'out-of-range',

@@ -122,10 +122,10 @@ export function openLedger({
       .insertInto('ingest_refusal')
       .values(
         kept.map(({ facility, device, topic, at, reason, text, excerpt }) => ({
-          ...{ facility, device, topic, reason, excerpt },
+          ...{ facility, device, reason, topic: storable(topic), excerpt: storable(excerpt) },
           at: new Date(at),
-          ja: text.ja,
-          en: text.en,
+          ja: storable(text.ja),
+          en: storable(text.en),
         })),
       )
       .execute();
@@ -160,3 +160,6 @@ function merge(into: Tally, more: Omit<Tally, 'facility' | 'device'>) {
   if (more.last !== null) into.last = Math.max(into.last ?? more.last, more.last);
   into.silence = Math.max(into.silence, more.silence);
 }
+
+/** PostgreSQL takes no NUL in text, and one row that it does not take would keep all others waiting; topics and names come from devices. */
+const storable = (text: string) => text.replace(/\p{Cc}/gu, '·').toWellFormed();

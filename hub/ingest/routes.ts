@@ -156,6 +156,7 @@ export function deviceRoutes({ database, records, config, now = Date.now }: Devi
         .orderBy('id', 'desc')
         .limit(200)
         .execute();
+      await audit(context.var.actor, 'read', `機器 ${device} の断られたメッセージを見る`, `Read refused messages of the device ${device}`);
       const views: RefusalView[] = rows.map(({ at, topic, reason, ja, en, excerpt }) => ({
         ...{ at: at.toISOString(), device, topic, reason, excerpt },
         text: { ja, en },

@@ -64,7 +64,7 @@ export function stateFault(payload: Uint8Array): Refusal | null {
   };
 }
 
-const notRegistered = (device: string): Refusal => ({
+export const notRegistered = (device: string): Refusal => ({
   reason: 'not-assigned',
   text: { ja: `機器「${device}」はこの施設に登録されていません。`, en: `The device "${device}" is not registered at this facility.` },
 });

@@ -1,4 +1,5 @@
 // Who may do what with a person's data, as one table: by relation, role and category. Patients' denials are laid over it in access.ts.
+import type { Resource } from '@medplum/fhirtypes';
 import type { Actor, Person, PersonRole, Service } from '../identity/actor.ts';
 import type { Action, Category } from './records.ts';
 
@@ -108,8 +109,23 @@ export function setupSeen(actor: Actor, type: string): 'all' | 'none' | { organi
 /** What a patient may put into the own record; the rest is for those who treat. */
 export const PATIENT_WRITES: ReadonlySet<string> = new Set(['Consent', 'Communication', 'QuestionnaireResponse']);
 
-/** Whether the actor may write such a resource; `organizations` are those it says it belongs to. */
-export function mayWriteSetup(actor: Actor, type: string, organizations: string[], action: Action): boolean {
+/** Whether a message speaks in the name of who writes it: the chat of a consultation shows it as said by its sender. */
+export function inOwnName(actor: Actor, resource: Resource): boolean {
+  if (actor.kind === 'service' || resource.resourceType !== 'Communication') return true;
+  return !resource.sender || (resource.sender.reference !== undefined && resource.sender.reference === actor.reference);
+}
+
+/** Roles that the manager of a facility gives out; all others would let a manager make a doctor of anyone. */
+const GIVEN_BY_MANAGER: ReadonlySet<string> = new Set(['caregiver']);
+
+/** What a resource of the set-up is about: the organizations it belongs to, and the roles of this hub that it gives. */
+export interface SetupFacts {
+  organizations: string[];
+  roles: string[];
+}
+
+/** Whether the actor may write such a resource. */
+export function mayWriteSetup(actor: Actor, type: string, { organizations, roles }: SetupFacts, action: Action): boolean {
   if (actor.kind === 'service') return actor.name === 'setup' || (actor.name === 'ingest' && type === 'Device');
   const holds = (role: PersonRole, at?: string) => actor.roles.some(held => held.role === role && (!at || held.organization === at));
   if (holds('administrator')) return true;
@@ -117,7 +133,7 @@ export function mayWriteSetup(actor: Actor, type: string, organizations: string[
   if (type === 'Device' || type === 'Location') return own('manager') || own('maker');
   if (type === 'Organization') return action === 'update' && own('manager');
   if (type === 'Practitioner') return action === 'create' ? holds('manager') : own('manager');
-  return own('manager');
+  return own('manager') && roles.every(role => GIVEN_BY_MANAGER.has(role));
 }
 
 /** The role an audit entry names: the one that most likely gave the access. */

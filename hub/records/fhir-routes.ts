@@ -5,7 +5,7 @@ import type { Bundle, OperationOutcome, Resource } from '@medplum/fhirtypes';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { Problem } from '../http/problem.ts';
+import { Problem, problemOf } from '../http/problem.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { capabilityStatement } from './capability.ts';
 import type { Definitions } from './definitions.ts';
@@ -151,7 +151,8 @@ function answer(context: Context<HubEnv>, status: ContentfulStatusCode, body: Re
 }
 
 function refused(context: Context<HubEnv>, error: unknown) {
-  if (error instanceof Problem) return answer(context, error.status, outcomeOf(error));
+  const told = problemOf(error);
+  if (told) return answer(context, told.status, outcomeOf(told));
   if (error instanceof OperationOutcomeError) return answer(context, getStatus(error.outcome) as ContentfulStatusCode, error.outcome);
   context.var.log?.error({ error: { name: (error as Error).name, message: (error as Error).message } }, 'FHIR request failed');
   return answer(context, 500, outcomeOf(new Problem(500, 'unexpected', { ja: 'うまくいきませんでした。', en: 'Something went wrong.' })));

@@ -8,6 +8,9 @@ import type { Actor } from '../identity/actor.ts';
 export type Category = 'demographics' | 'consultation' | 'document' | 'vitals' | 'risk' | 'sharing';
 export type Action = 'read' | 'search' | 'create' | 'update' | 'delete' | 'join' | 'export';
 
+/** Notification { patient } (Patient id): who may see this patient may have changed. Live streams ask again. */
+export const RIGHTS_CHANNEL = 'patient-rights';
+
 /** One actor's view of the record: each call is checked against role, relation and consent, and leaves one audit entry, granted or not. */
 export interface Repository {
   /** @throws Problem 403 without the right, 422 with `details` when the resource is not valid FHIR R4. */

@@ -7,12 +7,13 @@ import { notAllowed, notFound, Problem } from '../http/problem.ts';
 import type { Actor } from '../identity/actor.ts';
 import { allowedPatients, resourcePredicate } from './access.ts';
 import { type AuditEntry, wordsFor, writeAudit } from './audit.ts';
-import { groundsOf, mayWriteSetup, PATIENT_WRITES, setupSeen } from './consent.ts';
+import { groundsOf, inOwnName, mayWriteSetup, PATIENT_WRITES, type SetupFacts, setupSeen } from './consent.ts';
 import type { Definitions } from './definitions.ts';
 import type { Action } from './records.ts';
 import { relationsOf } from './relations.ts';
 import { MAX_COUNT, runSearch } from './search.ts';
 import { bury, lock, put, type Stored, type Version, versionOf } from './store.ts';
+import { ROLE_SYSTEM } from './systems.ts';
 import type { Connection } from './tables.ts';
 import { validate } from './validation.ts';
 
@@ -191,6 +192,7 @@ export class GuardedRepository {
 
   async #mayCreate(next: Version): Promise<boolean> {
     if (this.#isPatient() && !PATIENT_WRITES.has(next.resource.resourceType)) return false;
+    if (!inOwnName(this.actor, next.resource)) return false;
     if (next.resource.resourceType !== 'Patient' || this.actor.kind === 'service') return this.#mayHold('create', next);
     // A new patient has no relations yet: the organization that takes the patient on is the one that may write the first lines.
     const parties = relationsOf(next.resource, next.at).map(relation => relation.party);
@@ -204,8 +206,7 @@ export class GuardedRepository {
   async #mayHold(action: Action, { resource, belonging }: Version): Promise<boolean> {
     const { patients, category, withheld } = belonging;
     if (category === 'setup') {
-      const organizations = await this.#organizationsOf(resource);
-      return mayWriteSetup(this.actor, resource.resourceType, organizations, action);
+      return mayWriteSetup(this.actor, resource.resourceType, await this.#factsOf(resource), action);
     }
     if (!patients.length) return false;
     const allowed = await allowedPatients(this.#connection, this.actor, patients, category, action, this.context.now(), withheld);
@@ -214,8 +215,8 @@ export class GuardedRepository {
 
   async #mayChange(action: Action, type: string, previous: Stored): Promise<boolean> {
     if (previous.category === 'setup') {
-      const organizations = previous.content ? await this.#organizationsOf(previous.content) : [];
-      return mayWriteSetup(this.actor, type, organizations, action);
+      const facts = previous.content ? await this.#factsOf(previous.content) : { organizations: [], roles: [] };
+      return mayWriteSetup(this.actor, type, facts, action);
     }
     const category = previous.category as Version['belonging']['category'];
     if (category === 'setup' || !previous.patients.length) return false;
@@ -229,6 +230,12 @@ export class GuardedRepository {
       previous.withheld,
     );
     return allowed.size === previous.patients.length;
+  }
+
+  async #factsOf(resource: Resource): Promise<SetupFacts> {
+    const codes = resource.resourceType === 'PractitionerRole' ? (resource.code ?? []).flatMap(concept => concept.coding ?? []) : [];
+    const roles = codes.flatMap(({ system, code }) => (system === ROLE_SYSTEM && code ? [code] : []));
+    return { organizations: await this.#organizationsOf(resource), roles };
   }
 
   /** Ids of the organizations a resource of the set-up belongs to: what a manager or maker must work for to change it. */

@@ -3,6 +3,7 @@ import type { Resource } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { type Belonging, belongingOf } from './compartment.ts';
 import type { Definitions } from './definitions.ts';
+import { RIGHTS_CHANNEL } from './records.ts';
 import { denialsOf, relationsOf } from './relations.ts';
 import { type SearchRows, searchRows } from './search-index.ts';
 import type { Connection } from './tables.ts';
@@ -73,6 +74,7 @@ export async function put(connection: Connection, next: Version, writer: string,
     .values({ type: resource.resourceType, id: resource.id, version, content, last_updated: at, actor: writer })
     .execute();
   await insertRows(connection, row, next);
+  await tellOfRights(connection, belonging);
 }
 
 /** Leaves a tombstone: a version without content. History stays. */
@@ -85,6 +87,13 @@ export async function bury(connection: Connection, type: string, id: string, pre
     .execute();
   await clearRows(connection, previous.row);
   await connection.insertInto('resource_history').values({ type, id, version, content: null, last_updated: at, actor: writer }).execute();
+  await tellOfRights(connection, previous);
+}
+
+/** With a Consent, a Patient or a residence it may change who may see the patient: who follows a live stream is asked again at once. */
+async function tellOfRights(connection: Connection, { category, patients }: { category: string; patients: string[] }) {
+  if (category !== 'sharing' && category !== 'demographics') return;
+  for (const patient of patients) await sql`select pg_notify(${RIGHTS_CHANNEL}, ${JSON.stringify({ patient })})`.execute(connection);
 }
 
 async function clearRows(connection: Connection, row: string) {

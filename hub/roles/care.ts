@@ -15,6 +15,7 @@ import {
   type PersonRole,
   peopleRoutes,
   type RoleAt,
+  SESSIONS_CHANNEL,
   service,
   sessionRoutes,
   signedIn,
@@ -60,7 +61,9 @@ await runRole('care', async context => {
 
   const alerts = openAlerts({ database, records, log });
   const server = createServer();
-  const sockets = openSockets(server, headers => identity.actorOf(headers));
+  const sockets = openSockets(server, identity.actorOf);
+  const recheck = () => void sockets.recheck();
+  await database.listen(SESSIONS_CHANNEL, recheck, recheck);
   const consult = await startConsult({
     config,
     database,
@@ -70,7 +73,7 @@ await runRole('care', async context => {
     notes: encounters => noteStates(database, encounters),
   });
   const stopAlerts = await attachAlerts({ namespace: sockets.live, alerts, database, records, log });
-  const stopVitals = attachVitals({ namespace: sockets.live, records, mqtt, log });
+  const stopVitals = attachVitals({ namespace: sockets.live, records, database, mqtt, log });
 
   const app = makeApp({
     log,

@@ -28,7 +28,7 @@ const CONNECTIONS: Record<HubRole, number> = { care: 16, ingest: 6, predict: 6 }
  */
 export async function runRole(role: HubRole, start: (context: RoleContext) => Promise<RunningRole>): Promise<void> {
   const config = readConfig();
-  const log = pino({ level: config.logLevel, base: { role, pid: process.pid } });
+  const log = pino({ level: config.logLevel, base: { role, pid: process.pid }, serializers: { err: plainError } });
   if (!config.databaseUrl || !config.influxUrl)
     throw new Error('A role is started by the hub, which gives it DATABASE_URL and INFLUX_URL: run `npm start`.');
   const database = openDatabase(config.databaseUrl, {
@@ -59,4 +59,11 @@ export async function runRole(role: HubRole, start: (context: RoleContext) => Pr
   process.on('disconnect', () => void end('the supervisor is gone'));
   process.send?.({ ready: role });
   log.info('ready');
+}
+
+/** An error without its other fields: PostgreSQL puts the failing row into `detail`, and rows speak of people. */
+function plainError(error: unknown) {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const { name: type, message, stack } = error;
+  return { type, message, code: (error as NodeJS.ErrnoException).code, stack };
 }

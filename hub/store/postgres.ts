@@ -53,6 +53,8 @@ class Listener {
   #subscriptions = new Set<Subscription>();
   #client: Promise<pg.Client> | undefined;
   #closed = false;
+  /** The next attempt to connect again. */
+  #waiting: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(url: string, onError: (error: Error) => void) {
@@ -87,32 +89,33 @@ class Listener {
   async #connect(): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: this.#url, keepAlive: true });
     client.on('notification', message => {
-      const payload = message.payload ? JSON.parse(message.payload) : null;
       for (const subscription of this.#subscriptions) {
         if (subscription.channel !== message.channel) continue;
         try {
-          subscription.heard(payload);
+          subscription.heard(message.payload ? JSON.parse(message.payload) : null);
         } catch (error) {
           this.#onError(error as Error);
         }
       }
     });
     client.on('error', error => this.#onError(error));
-    client.on('end', () => this.#reconnect());
     try {
       await client.connect();
     } catch (error) {
       this.#client = undefined;
       throw error;
     }
+    // Only of a connection that stood: a failed attempt says `end` too, and would double the attempts each time.
+    client.on('end', () => this.#reconnect());
     return client;
   }
 
   #reconnect(attempt = 0) {
     this.#client = undefined;
-    if (this.#closed || !this.#subscriptions.size) return;
-    setTimeout(
+    if (this.#closed || !this.#subscriptions.size || this.#waiting) return;
+    this.#waiting = setTimeout(
       async () => {
+        this.#waiting = undefined;
         if (this.#closed) return;
         try {
           const client = await this.#connected();

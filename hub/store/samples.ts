@@ -106,7 +106,7 @@ export async function openSamples(url: string): Promise<SampleStore> {
     },
     async ping() {
       const [host] = await influx.ping(2000);
-      if (!host?.online) throw new Error(`InfluxDB at ${url} does not answer`);
+      if (!host?.online) throw new Error(`InfluxDB at ${hostname} does not answer`);
       return `InfluxDB ${host.version ?? ''}`.trim();
     },
   };

@@ -8,7 +8,8 @@ import { notAllowed, Problem } from '../http/problem.ts';
 import { checked } from '../http/request.ts';
 import { hasRole, type Person } from '../identity/actor.ts';
 import { type BenchMessage, WatchBench } from '../ingest/contract.ts';
-import type { Records } from '../records/records.ts';
+import { type Records, RIGHTS_CHANNEL } from '../records/records.ts';
+import type { Database } from '../store/index.ts';
 import { type LiveVitals, WatchVitals } from './contract.ts';
 import { Watches } from './watches.ts';
 
@@ -16,6 +17,8 @@ export interface LiveDependencies {
   /** Namespace /live; `socket.data.actor` is the `Person`. */
   namespace: Namespace;
   records: Records;
+  /** Without it a right that ends is noticed within `RECHECK_MS` only. */
+  database?: Pick<Database, 'listen'>;
   /** The care role's own connection. */
   mqtt: MqttClient;
   log: Logger;
@@ -23,6 +26,11 @@ export interface LiveDependencies {
 
 /** What one socket may follow at a time. */
 const WATCHES_PER_SOCKET = 64;
+
+/** Rights of those who watch are asked for again so often, ms, besides each change that the record tells of. */
+const RECHECK_MS = 5 * 60_000;
+const FOLLOW = { ja: 'センサーの値を見続ける', en: 'follow the samples of sensors' };
+const RightsNotice = z.object({ patient: z.string() });
 
 const StoredBatches = z.array(
   z.object({
@@ -33,7 +41,7 @@ const StoredBatches = z.array(
 );
 
 /** Serves `vitals:watch`, `vitals:unwatch`, `bench:watch`, `bench:unwatch`; emits `vitals` and `bench`. Returns the way to stop. */
-export function attachVitals({ namespace, records, mqtt, log }: LiveDependencies): () => void {
+export function attachVitals({ namespace, records, database, mqtt, log }: LiveDependencies): () => void {
   const watches = new Watches({
     follow: topic => mqtt.subscribe(topic, { qos: 0 }, error => error && log.warn({ err: error }, 'live samples cannot be followed')),
     leave: topic => mqtt.unsubscribe(topic, error => error && log.debug({ err: error }, 'a subscription could not be ended')),
@@ -56,6 +64,37 @@ export function attachVitals({ namespace, records, mqtt, log }: LiveDependencies
     }
   };
   mqtt.on('message', heard);
+
+  /** Ends the watching of those who may no longer see the patient; `vitals:ended` tells their page. */
+  const recheck = async (patient: string) => {
+    const topic = vitalsTopic(patient);
+    for (const socket of watches.socketsOf(topic)) {
+      try {
+        const allowed = await records.allowed(socket.data.actor, [patient], 'vitals', 'read', FOLLOW);
+        if (allowed.has(patient)) continue;
+        watches.remove(topic, socket);
+        socket.emit('vitals:ended', { patient });
+      } catch (error) {
+        // Nobody goes on watching unasked: the page connects again and asks for what it had.
+        log.warn({ err: error }, 'the right to watch could not be asked for again');
+        socket.disconnect(true);
+      }
+    }
+  };
+  const recheckAll = () => {
+    for (const topic of watches.topics()) if (topic.startsWith(VITALS)) void recheck(topic.slice(VITALS.length));
+  };
+  const timer = setInterval(recheckAll, RECHECK_MS);
+  timer.unref();
+  const listening = database?.listen(
+    RIGHTS_CHANNEL,
+    payload => {
+      const notice = RightsNotice.safeParse(payload);
+      if (notice.success) void recheck(notice.data.patient);
+    },
+    recheckAll,
+  );
+  listening?.catch(error => log.error({ err: error }, 'changes of rights cannot be heard'));
 
   const serve = (socket: Socket) => {
     const actor: Person = socket.data.actor;
@@ -80,7 +119,7 @@ export function attachVitals({ namespace, records, mqtt, log }: LiveDependencies
     };
 
     on('vitals:watch', WatchVitals, async ({ patient }) => {
-      await records.require(actor, patient, 'vitals', 'read', { ja: 'センサーの値を見続ける', en: 'follow the samples of sensors' });
+      await records.require(actor, patient, 'vitals', 'read', FOLLOW);
       watch([vitalsTopic(patient)]);
     });
     on('vitals:unwatch', WatchVitals, ({ patient }) => watches.remove(vitalsTopic(patient), socket));
@@ -99,11 +138,17 @@ export function attachVitals({ namespace, records, mqtt, log }: LiveDependencies
   return () => {
     namespace.off('connection', serve);
     mqtt.off('message', heard);
+    clearInterval(timer);
+    listening?.then(
+      stop => stop(),
+      () => undefined,
+    );
     watches.clear();
   };
 }
 
-const vitalsTopic = (patient: string) => `hub/1/stored/+/Patient/${patient}`;
+const VITALS = 'hub/1/stored/+/Patient/';
+const vitalsTopic = (patient: string) => `${VITALS}${patient}`;
 const benchTopic = (facility: string, device: string) => `hub/1/bench/${facility}/${device}`;
 
 /** A maker's or manager's devices are those of the own organization; the administrator's all. */

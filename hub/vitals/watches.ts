@@ -33,6 +33,10 @@ export class Watches {
     };
   }
 
+  /** Topics that somebody watches. */
+  topics = (): string[] => [...this.#topics.keys()];
+  socketsOf = (topic: string): Socket[] => [...(this.#topics.get(topic) ?? [])];
+
   add(topic: string, socket: Socket) {
     let entry = this.#sockets.get(socket);
     if (!entry) {
