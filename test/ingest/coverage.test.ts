@@ -27,7 +27,7 @@ test('a thermometer that lay in a drawer for a week is not silent; a call button
   expect(stateOf(device('thermometer', NOW - 7 * DAY), profiles, NOW)).toBe('online');
   expect(stateOf(device('thermometer', null), profiles, NOW)).toBe('never');
   expect(stateOf(device('call-button', NOW - DAY), profiles, NOW)).toBe('silent');
-  expect(stateOf(device('fall', NOW - 1_000_000), profiles, NOW)).toBe('late');
+  expect(stateOf(device('fall', NOW - 1_300_000), profiles, NOW)).toBe('late');
 });
 
 test('a resident’s silent devices are those whose samples are missed', () => {
