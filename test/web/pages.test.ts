@@ -31,9 +31,11 @@ const pages: { name: string; at: string; role: PersonRole | null; ready: string 
   { name: 'handover', at: '/handover', role: 'caregiver', ready: 'ol a' },
   { name: 'resident', at: '/resident/r04', role: 'caregiver', ready: '.uplot canvas' },
   { name: 'coverage', at: '/coverage', role: 'manager', ready: '[data-testid=device-bed-101]' },
+  { name: 'residents', at: '/residents', role: 'manager', ready: '[data-testid=first-floor]' },
   { name: 'bench', at: '/bench', role: 'maker', ready: '[data-testid=bench-bench-bed]' },
   { name: 'profiles', at: '/profiles', role: 'maker', ready: 'pre' },
   { name: 'state', at: '/state', role: 'administrator', ready: '[data-testid=part-database]' },
+  { name: 'organizations', at: '/organizations', role: 'administrator', ready: '[data-testid=first-organization]' },
   { name: 'people', at: '/people', role: 'administrator', ready: '[data-testid=person-a0]' },
   { name: 'audit', at: '/audit', role: 'administrator', ready: 'table' },
 ];

@@ -98,6 +98,12 @@ export const routes: Route[] = [
     roles: ['manager'],
     page: page(() => import('./pages/coverage/Coverage.svelte')),
   },
+  {
+    path: '/residents',
+    title: { ja: '入居者', en: 'Residents' },
+    roles: ['manager'],
+    page: page(() => import('./pages/residents/Residents.svelte')),
+  },
   { path: '/bench', title: { ja: '試験台', en: 'Bench' }, roles: ['maker'], page: page(() => import('./pages/bench/Bench.svelte')) },
   {
     path: '/profiles',
@@ -110,6 +116,12 @@ export const routes: Route[] = [
     title: { ja: 'システムの状態', en: 'State' },
     roles: ['administrator'],
     page: page(() => import('./pages/state/State.svelte')),
+  },
+  {
+    path: '/organizations',
+    title: { ja: '病院・施設', en: 'Organizations' },
+    roles: ['administrator'],
+    page: page(() => import('./pages/state/Organizations.svelte')),
   },
   {
     path: '/people',
@@ -171,6 +183,7 @@ export const navigation: Record<PersonRole, Entry[]> = {
   manager: [
     { path: '/coverage', icon: 'shield' },
     { path: '/floor', icon: 'floor' },
+    { path: '/residents', icon: 'heart' },
     { path: '/handover', icon: 'list' },
     { path: '/people', icon: 'people' },
   ],
@@ -180,6 +193,7 @@ export const navigation: Record<PersonRole, Entry[]> = {
   ],
   administrator: [
     { path: '/state', icon: 'pulse' },
+    { path: '/organizations', icon: 'floor' },
     { path: '/people', icon: 'people' },
     { path: '/audit', icon: 'eye' },
   ],

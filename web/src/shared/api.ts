@@ -1,4 +1,5 @@
 // The hub's HTTP interface from a page: JSON in and out, and one kind of error whose words may be shown.
+import type { OperationOutcome } from '@medplum/fhirtypes';
 import type { ProblemBody, Text } from './hub.ts';
 
 /** A request that did not work, with words for the person. `status` 0: the hub could not be reached. */
@@ -61,9 +62,23 @@ export async function request<T>(method: Method, path: string, body?: unknown, s
 
 /** The words of a refused answer; those of the hub when it gave some. Shared with socket acknowledgements. */
 export function readProblem(status: number, answer: unknown): ApiError {
+  const outcome = answer as Partial<OperationOutcome> | null;
+  if (outcome?.resourceType === 'OperationOutcome') return readOutcome(status, outcome);
   const error = (answer as Partial<ProblemBody> | null)?.error;
   if (error?.ja && error.en) return new ApiError(status, error.code, { ja: error.ja, en: error.en }, error.details);
   return new ApiError(status, 'broken', broken);
+}
+
+/** The hub's OperationOutcome: `diagnostics` carries both languages, `expression` the path of each fault. */
+function readOutcome(status: number, { issue = [] }: Partial<OperationOutcome>): ApiError {
+  const [first] = issue;
+  const [ja = '', en = ''] = (first?.diagnostics ?? '').split(' / ');
+  const code = first?.details?.coding?.[0]?.code ?? first?.code ?? 'broken';
+  const details = issue.map(({ expression, details }) => ({ path: expression?.[0] ?? '', message: details?.text ?? '' }));
+  if (ja && en) return new ApiError(status, code, { ja, en }, details);
+  // Refusals before the record was asked (not signed in): Japanese in `details`, English in `diagnostics`.
+  const text = first?.details?.text;
+  return text && ja ? new ApiError(status, code, { ja: text, en: ja }, details) : new ApiError(status, 'broken', broken, details);
 }
 
 /** Any thrown thing as an ApiError, so that a page always has words. */
