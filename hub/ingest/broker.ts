@@ -11,8 +11,10 @@ import {
   type Oversized,
   parseUsername,
 } from '../../devices/index.ts';
+import { openDeliveries } from './delivery.ts';
 import type { Directory, FacilityDirectory } from './directory.ts';
 import type { Intake, Publish } from './intake.ts';
+import { guardSocket } from './protocol.ts';
 import { maySubscribe } from './rights.ts';
 import { isSecret, sha256 } from './secret.ts';
 
@@ -42,7 +44,8 @@ export interface Broker {
   cutRevoked(facility: FacilityDirectory): void;
   /** Reading may go on. */
   onRoom(): void;
-  stats(): { connections: number; oversized: number; refusedSignIns: number };
+  /** `protocolFaults`: connections closed because of what their clients sent against MQTT 3.1.1. */
+  stats(): { connections: number; oversized: number; refusedSignIns: number; protocolFaults: number };
   /** Takes no more connections and messages. */
   stopReading(): Promise<void>;
   close(): Promise<void>;
@@ -68,8 +71,10 @@ export async function openBroker({
   const withoutId = new WeakSet<Client>();
   const benches = new Map<Client, Set<string>>();
   const internalSha256 = sha256(mqttInternal).toString('hex');
+  const deliveries = openDeliveries();
   let oversized = 0;
   let refusedSignIns = 0;
+  let protocolFaults = 0;
 
   async function signIn(client: Client, username: string | undefined, password: Buffer | undefined): Promise<Session> {
     const since = Date.now();
@@ -93,6 +98,8 @@ export async function openBroker({
     maxClientsIdLength: 1024,
     maxTopicLevels: 16,
     connectTimeout: 10_000,
+    // Packets that may follow CONNECT before CONNACK is out (section 3.1.4): as many as one reading of the socket can hold.
+    queueLimit: 32_768,
     preConnect(client, packet, callback) {
       if (!packet.clientId && !packet.clean) withoutId.add(client);
       // No one can take over another's session by its client id, and nothing is queued in memory for those who are away.
@@ -127,17 +134,33 @@ export async function openBroker({
     },
     authorizeSubscribe(client, subscription, callback) {
       const session = sessions.get(client);
-      callback(null, session && maySubscribe(session.login, subscription.topic) ? subscription : null);
+      const may = session && maySubscribe(session.login, subscription.topic);
+      if (may) deliveries.granted(client, subscription.topic, subscription.qos);
+      callback(null, may ? subscription : null);
     },
+    authorizeForward: (client, packet) => deliveries.forward(client, packet),
   };
 
+  /** Why these are closed is counted. */
+  const counted = new WeakSet<Client>();
+  /** Whether aedes itself closes the connection for what came: not the network, not for a refused sign-in (`errorCode`). */
+  const foundByAedes = (client: Client, error: Error) =>
+    !client.closed && !counted.has(client) && !('code' in error || 'errorCode' in error);
+
   const aedes = await Aedes.createBroker(options);
+  aedes.on('keepaliveTimeout', client => counted.add(client));
   aedes.on('clientDisconnect', client => {
     sessions.delete(client);
     benches.delete(client);
   });
-  aedes.on('clientError', (client, error) => log.debug({ client: client.id, err: error }, 'connection of a client ended'));
-  aedes.on('connectionError', (_client, error) => log.debug({ err: error }, 'connection ended before sign-in'));
+  aedes.on('clientError', (client, error) => {
+    if (foundByAedes(client, error)) protocolFaults++;
+    log.debug({ client: client.id, err: error }, 'connection of a client ended');
+  });
+  aedes.on('connectionError', (client, error) => {
+    if (foundByAedes(client, error)) protocolFaults++;
+    log.debug({ err: error }, 'connection ended before sign-in');
+  });
   // aedes keeps 'error' out of its types; without a listener it would end the process.
   (aedes as NodeJS.EventEmitter).on('error', error => log.error({ err: error }, 'the broker failed at something'));
   aedes.on('subscribe', (subscriptions, client) => {
@@ -147,6 +170,7 @@ export async function openBroker({
     if (devices.length) benches.set(client, new Set([...(benches.get(client) ?? []), ...devices]));
   });
   aedes.on('unsubscribe', (topics, client) => {
+    deliveries.removed(client, topics);
     for (const topic of topics) benches.get(client)?.delete(benchDevice(topic));
   });
 
@@ -159,13 +183,22 @@ export async function openBroker({
       hold: () => stopped || (intake().full && signedIn() !== undefined),
       oversized: packet => {
         oversized++;
+        counted.add(client);
         const session = signedIn();
         if (session) intake().refuseOutright(session.login, packet.topic ?? '', packet.beginning, tooLarge(packet));
+      },
+    });
+    guardSocket(socket, {
+      violated: ({ what }) => {
+        protocolFaults++;
+        counted.add(client);
+        log.debug({ client: client.id, what }, 'connection closed: not MQTT 3.1.1');
       },
     });
     sockets.set(socket, goOn);
     socket.once('close', () => sockets.delete(socket));
     const client = aedes.handle(socket);
+    deliveries.follow(client);
   });
   await listen(server, host, port);
   const address = server.address();
@@ -193,7 +226,7 @@ export async function openBroker({
     onRoom() {
       for (const goOn of sockets.values()) goOn();
     },
-    stats: () => ({ connections: sessions.size, oversized, refusedSignIns }),
+    stats: () => ({ connections: sessions.size, oversized, refusedSignIns, protocolFaults }),
     async stopReading() {
       stopped = true;
       server.close();

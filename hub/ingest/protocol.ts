@@ -1,6 +1,7 @@
 // Holds the bytes of one connection against MQTT 3.1.1 before the broker parses them: aedes lets through some of what section 4.8 says
 // must end the connection (ill-formed UTF-8, U+0000, identifier 0, empty subscriptions), and answers an unknown level with silence.
 import { isUtf8 } from 'node:buffer';
+import type { Socket } from 'node:net';
 
 /** What ends a connection. */
 export interface Violation {
@@ -227,4 +228,31 @@ class Reader {
   skipText(): void {
     this.text();
   }
+}
+
+/**
+ * Puts the guard before a socket that is read by `readable` and `read()`: on the first violation nothing more is read, `violated` is told
+ * and the connection is closed.
+ */
+export function guardSocket(
+  socket: Socket,
+  { published, violated }: { published?: () => void; violated: (violation: Violation) => void },
+): void {
+  const guard = new ProtocolGuard(published);
+  const read = socket.read.bind(socket);
+  let ended = false;
+  socket.read = (size?: number) => {
+    if (ended) return size === 0 ? read(0) : null;
+    const chunk: Buffer | null = read(size);
+    const found = chunk && guard.scan(chunk);
+    if (!chunk || !found) return chunk;
+    ended = true;
+    const { start, violation } = found;
+    violated(violation);
+    setImmediate(() => {
+      if (violation.answer) socket.end(violation.answer, () => socket.destroy());
+      else socket.destroy(new Error(violation.what));
+    });
+    return start > 0 ? chunk.subarray(0, start) : null;
+  };
 }

@@ -1,0 +1,60 @@
+// With which QoS a subscriber gets a message: the smaller of the message's and the highest granted to any of its filters that match
+// (MQTT 3.1.1 section 3.8.4, MQTT-3.3.5-1). aedes takes that of whichever filter it comes upon first.
+import type { Client, PublishPacket } from 'aedes';
+
+type Deliver = (packet: PublishPacket, done: (error?: Error) => void) => void;
+/** What aedes keeps of a client and does not put into its types. */
+interface Delivering {
+  deliver0: Deliver;
+  deliverQoS: Deliver;
+  subscriptions: Record<string, { qos: number } | undefined>;
+}
+
+export interface Deliveries {
+  /** To be called for each new connection. */
+  follow(client: Client): void;
+  granted(client: Client, filter: string, qos: number): void;
+  removed(client: Client, filters: string[]): void;
+  /** The message as this client may get it (aedes: `authorizeForward`). */
+  forward<T extends { topic: string; qos: number }>(client: Client, packet: T): T;
+}
+
+export function openDeliveries(): Deliveries {
+  const grants = new WeakMap<Client, Map<string, number>>();
+  return {
+    follow(client) {
+      const delivering = client as unknown as Delivering;
+      const { deliver0, deliverQoS } = delivering;
+      // What is published with a QoS is delivered by it even when a filter with QoS 0 is met first; `forward` then says with which.
+      delivering.deliver0 = (packet, done) => (packet.qos === 0 ? deliver0(packet, done) : deliverQoS(packet, done));
+    },
+    granted(client, filter, qos) {
+      const filters = grants.get(client) ?? new Map<string, number>();
+      grants.set(client, filters.set(filter, qos));
+    },
+    removed(client, filters) {
+      for (const filter of filters) grants.get(client)?.delete(filter);
+    },
+    forward(client, packet) {
+      let highest = 0;
+      for (const [filter, qos] of grants.get(client) ?? []) if (qos > highest && matches(filter, packet.topic)) highest = qos;
+      packet.qos = Math.min(packet.qos, highest);
+      // aedes lowers to this one again.
+      const same = (client as unknown as Delivering).subscriptions[packet.topic];
+      if (same) same.qos = highest;
+      return packet;
+    },
+  };
+}
+
+/** Whether a topic filter names the topic (MQTT 3.1.1 section 4.7). */
+export function matches(filter: string, topic: string): boolean {
+  if (filter === topic) return true;
+  const [wanted, given] = [filter.split('/'), topic.split('/')];
+  if (topic.startsWith('$') && (wanted[0] === '#' || wanted[0] === '+')) return false;
+  for (const [index, level] of wanted.entries()) {
+    if (level === '#') return true;
+    if (index >= given.length || (level !== '+' && level !== given[index])) return false;
+  }
+  return wanted.length === given.length;
+}
