@@ -85,9 +85,15 @@ function valueInWords(observation: Observation): string {
   return quantity ? `${name} ${quantity.value} ${quantity.unit ?? quantity.code ?? ''}`.trim() : name;
 }
 
+/** What was foreseen, in natural frequencies that never claim certainty. Only agitation is predicted so far (models/facility). */
 function riskTitle(risk: RiskAssessment): Text {
   const ten = Math.round((risk.prediction?.[0]?.probabilityDecimal ?? 0) * 10);
-  return both(`予測: 似た状態の10回のうち${ten}回`, `Prediction: ${ten} of 10 in a state like this`);
+  const [ja, en] =
+    ten === 0 ? ['1回より少なく', 'fewer than 1 in 10'] : ten === 10 ? ['9回より多く', 'more than 9 in 10'] : [`${ten}回`, `${ten} in 10`];
+  return both(
+    `落ち着かなくなるかもしれない、という予測 (似た状態の10回のうち${ja})`,
+    `Restlessness was foreseen (${en} in a state like this)`,
+  );
 }
 
 async function practitionerNames(records: OpenRecords, actor: Person, resources: (Encounter | DocumentReference | Communication)[]) {
