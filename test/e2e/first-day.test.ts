@@ -43,6 +43,13 @@ async function expectUsable(page: Page): Promise<void> {
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 'scrolls sideways').toBeLessThanOrEqual(0);
 }
 
+/** Names of the patients whom the signed-in person may see. */
+const patientsOf = (page: Page) =>
+  page.evaluate(async () => {
+    const bundle = (await (await fetch('/fhir/R4/Patient')).json()) as { entry: { resource: { name: { text: string }[] } }[] };
+    return bundle.entry.map(({ resource }) => resource.name[0]!.text).sort();
+  });
+
 const follow = (page: Page, name: string) => page.getByRole('link', { name, exact: true }).first().click();
 
 async function writeName(page: Page, [family, given, familyKana, givenKana]: string[]): Promise<void> {
@@ -195,11 +202,7 @@ test('an empty hub is filled from its pages, by the people whose work it is, unt
   await shot(doctor, 'first-worklist');
 
   // The doctor hands the patient the link; the patient finds the consultation.
-  const patientId = await doctor.evaluate(async () => {
-    const bundle = await (await fetch('/fhir/R4/Patient?name=%E3%83%92%E3%82%AC')).json();
-    return bundle.entry[0].resource.id as string;
-  });
-  await doctor.goto(`${hub.url}/chart/${patientId}`);
+  await doctor.getByRole('link', { name: '比嘉 節子' }).click();
   await doctor.getByTestId('patient-link').click();
   await doctor.getByTestId('create-patient-account').click();
   const toPatient = await doctor.getByTestId('sign-in-link').locator('code').textContent();
@@ -216,6 +219,18 @@ test('an empty hub is filled from its pages, by the people whose work it is, unt
   await expect.poll(() => caregiver.reload().then(() => caregiver.getByTestId('state-empty').isVisible())).toBe(true);
   await manager.goto(`${hub.url}/coverage`);
   await manager.getByText('割り当てなし').waitFor();
+
+  // Who comes back goes on with the same record.
+  await manager.goto(`${hub.url}/residents`);
+  await manager.getByTestId('move-in').click();
+  await writePatient(manager, ['田中', 'ハナ', 'タナカ', 'ハナ'], '1941-04-02');
+  await manager.getByTestId('create-resident').click();
+  await manager.getByTestId('same-person').waitFor();
+  await shot(manager, 'first-same-person');
+  await expectUsable(manager);
+  await manager.locator('button[data-testid^="same-"]').click();
+  await manager.getByTestId('room-101').getByText('田中 ハナ').waitFor();
+  expect(await patientsOf(doctor)).toEqual(['比嘉 節子', '田中 ハナ']);
 
   // A role that was ended opens nothing any more.
   await administrator.reload();

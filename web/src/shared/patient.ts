@@ -1,6 +1,6 @@
 // A new patient as a form asks for one, and as FHIR keeps it (JP Core Patient).
 import type { Identifier, Patient } from '@medplum/fhirtypes';
-import { humanNames, INSURED_PERSON, isKana, noName, type WrittenName } from './fhir.ts';
+import { humanNames, INSURED_PERSON, isKana, katakana, nameIn, noName, type Stored, search, type WrittenName } from './fhir.ts';
 
 export interface NewPatient {
   name: WrittenName;
@@ -54,4 +54,17 @@ export function patientOf(form: NewPatient, treatedBy: string[], livesAt?: strin
     ...(livesAt ? { managingOrganization: { reference: `Organization/${livesAt}` } } : {}),
     ...(treatedBy.length ? { generalPractitioner: treatedBy.map(id => ({ reference: `Organization/${id}` })) } : {}),
   };
+}
+
+export type KnownPatient = Stored<Patient>;
+
+/** Patients in the record, as far as the person may see them, with this birth date and this name in kanji or in kana. @throws ApiError */
+export async function knownAs({ name, birthDate }: NewPatient): Promise<KnownPatient[]> {
+  const plain = (text: string) => text.normalize('NFKC').replace(/\s/g, '');
+  const born = await search<Patient>(`Patient?birthdate=${birthDate}&_count=50`);
+  return born.filter(
+    one =>
+      plain(nameIn(one.name)) === plain(name.family + name.given) ||
+      plain(nameIn(one.name, 'SYL')) === plain(katakana(name.familyKana) + katakana(name.givenKana)),
+  );
 }

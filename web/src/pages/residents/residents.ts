@@ -1,7 +1,7 @@
 // Floors, rooms and residents of one facility in FHIR: what is there, moving in, to another room, and out.
-import type { Encounter, Location, Organization, Patient, Resource } from '@medplum/fhirtypes';
+import type { Encounter, Location, Organization, Patient } from '@medplum/fhirtypes';
 import { api } from '../../shared/api.ts';
-import { createTogether, inTransaction, kindOf, nameIn, OWN, type Stored, search, update } from '../../shared/fhir.ts';
+import { create, createTogether, inTransaction, kindOf, nameIn, OWN, type Stored, search, update } from '../../shared/fhir.ts';
 import type { CoverageView } from '../../shared/hub.ts';
 import { type NewPatient, patientOf } from '../../shared/patient.ts';
 
@@ -120,27 +120,26 @@ export async function addRooms(facility: string, floor: string, names: string[],
   await createTogether(names.map(name => place(facility, name, shared ? 'wa' : 'ro', { reference: `Location/${floor}` })));
 }
 
-/** Registers the person and begins the residence, both or neither. @returns Patient id @throws ApiError */
+/** Begins the residence of `person`: someone in the record (Patient id), or someone new, who is registered with it or not at all. @throws ApiError */
 export async function moveIn(
   facility: string,
-  person: NewPatient,
+  person: NewPatient | string,
   { room, hospital, hint }: { room: string; hospital: string; hint: string },
-): Promise<string> {
-  const resources: Resource[] = [
-    patientOf(person, hospital ? [hospital] : [], facility),
-    {
-      resourceType: 'Encounter',
-      status: 'in-progress',
-      class: { system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'IMP' },
-      type: [{ coding: [{ system: `${OWN}:encounter-type`, code: 'residence' }] }],
-      subject: inTransaction(0),
-      serviceProvider: { reference: `Organization/${facility}` },
-      period: { start: new Date().toISOString() },
-      location: [{ location: { reference: `Location/${room}` }, status: 'active', period: { start: new Date().toISOString() } }],
-      ...(hint.trim() ? { extension: [{ url: HINT, valueString: hint.trim() }] } : {}),
-    },
-  ];
-  return idIn((await createTogether(resources))[0]);
+): Promise<void> {
+  const at = new Date().toISOString();
+  const residence = (subject: Encounter['subject']): Encounter => ({
+    resourceType: 'Encounter',
+    status: 'in-progress',
+    class: { system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'IMP' },
+    type: [{ coding: [{ system: `${OWN}:encounter-type`, code: 'residence' }] }],
+    subject,
+    serviceProvider: { reference: `Organization/${facility}` },
+    period: { start: at },
+    location: [{ location: { reference: `Location/${room}` }, status: 'active', period: { start: at } }],
+    ...(hint.trim() ? { extension: [{ url: HINT, valueString: hint.trim() }] } : {}),
+  });
+  if (typeof person === 'string') await create(residence({ reference: `Patient/${person}` }));
+  else await createTogether([patientOf(person, hospital ? [hospital] : [], facility), residence(inTransaction(0))]);
 }
 
 /** The present room comes first; earlier ones stay as completed. @throws ApiError 409 when somebody changed the residence meanwhile */
