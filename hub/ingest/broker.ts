@@ -15,6 +15,7 @@ import { openDeliveries } from './delivery.ts';
 import type { Directory, FacilityDirectory } from './directory.ts';
 import type { Intake, Publish } from './intake.ts';
 import { guardSocket } from './protocol.ts';
+import { type Allowance, Allowances, type Rates } from './rate.ts';
 import { maySubscribe } from './rights.ts';
 import { isSecret, sha256 } from './secret.ts';
 
@@ -34,7 +35,13 @@ interface Session {
   secretSha256: string;
   /** When it was signed in, ms since 1970. */
   since: number;
+  /** Null for the hub's own roles: they are not held back. */
+  allowance: Allowance | null;
+  /** When it was last told that it sends too fast, `performance.now()`. */
+  toldAt?: number;
 }
+/** A client is told so often at most that it sends too fast, ms. */
+const BETWEEN_NOTES = 60_000;
 
 export interface Broker {
   port: number;
@@ -44,8 +51,11 @@ export interface Broker {
   cutRevoked(facility: FacilityDirectory): void;
   /** Reading may go on. */
   onRoom(): void;
-  /** `protocolFaults`: connections closed because of what their clients sent against MQTT 3.1.1. */
-  stats(): { connections: number; oversized: number; refusedSignIns: number; protocolFaults: number };
+  /**
+   * `protocolFaults`: connections closed because of what their clients sent against MQTT 3.1.1; `heldBack`: how often a client that sent
+   * too fast was read later.
+   */
+  stats(): { connections: number; oversized: number; refusedSignIns: number; protocolFaults: number; heldBack: number };
   /** Takes no more connections and messages. */
   stopReading(): Promise<void>;
   close(): Promise<void>;
@@ -58,6 +68,7 @@ export async function openBroker({
   mqttInternal,
   directory,
   intake,
+  rates,
   log,
 }: {
   host: string;
@@ -65,6 +76,7 @@ export async function openBroker({
   mqttInternal: string;
   directory: Directory;
   intake: () => Intake;
+  rates: Rates;
   log: Logger;
 }): Promise<Broker> {
   const sessions = new Map<Client, Session>();
@@ -72,9 +84,17 @@ export async function openBroker({
   const benches = new Map<Client, Set<string>>();
   const internalSha256 = sha256(mqttInternal).toString('hex');
   const deliveries = openDeliveries();
+  /** Why these are closed is known. */
+  const ended = new WeakSet<Client>();
+  /** Each connection is counted once, for the first thing that was wrong. */
+  const isFirst = (client: Client) => !ended.has(client) && Boolean(ended.add(client));
+  /** Whether aedes itself closes the connection for what came: not the network, not for a refused sign-in (`errorCode`). */
+  const foundByAedes = (client: Client, error: Error) => !client.closed && !('code' in error || 'errorCode' in error) && isFirst(client);
   let oversized = 0;
   let refusedSignIns = 0;
   let protocolFaults = 0;
+  let heldBack = 0;
+  const allowances = new Allowances(rates);
 
   async function signIn(client: Client, username: string | undefined, password: Buffer | undefined): Promise<Session> {
     const since = Date.now();
@@ -83,14 +103,14 @@ export async function openBroker({
     if (!login || !password?.length) throw refusal(BAD_CREDENTIALS, 'no such username');
     if (login.kind === 'hub') {
       if (!isSecret(password, internalSha256)) throw refusal(BAD_CREDENTIALS, 'wrong secret');
-      return { login, secretSha256: internalSha256, since };
+      return { login, secretSha256: internalSha256, since, allowance: null };
     }
     const name = usernameOf(login);
     let kept: string | null | undefined = (await directory.of(login.facility)).credentials.get(name);
     // A device that was registered a moment ago.
     if (!kept || !isSecret(password, kept)) kept = await directory.credentialOf(name);
     if (!kept || !isSecret(password, kept)) throw refusal(BAD_CREDENTIALS, 'unknown, revoked or wrong secret');
-    return { login, secretSha256: kept, since };
+    return { login, secretSha256: kept, since, allowance: allowances.of(login.kind, name, performance.now()) };
   }
 
   const options: AedesOptions = {
@@ -114,7 +134,7 @@ export async function openBroker({
           callback(null, true);
         },
         error => {
-          refusedSignIns++;
+          if (isFirst(client)) refusedSignIns++;
           log.info({ username: username?.slice(0, 130), reason: (error as Error).message }, 'sign-in at the broker refused');
           callback('returnCode' in error ? error : refusal(UNAVAILABLE, 'the registry cannot be read'), false);
         },
@@ -141,14 +161,8 @@ export async function openBroker({
     authorizeForward: (client, packet) => deliveries.forward(client, packet),
   };
 
-  /** Why these are closed is counted. */
-  const counted = new WeakSet<Client>();
-  /** Whether aedes itself closes the connection for what came: not the network, not for a refused sign-in (`errorCode`). */
-  const foundByAedes = (client: Client, error: Error) =>
-    !client.closed && !counted.has(client) && !('code' in error || 'errorCode' in error);
-
   const aedes = await Aedes.createBroker(options);
-  aedes.on('keepaliveTimeout', client => counted.add(client));
+  aedes.on('keepaliveTimeout', client => ended.add(client));
   aedes.on('clientDisconnect', client => {
     sessions.delete(client);
     benches.delete(client);
@@ -180,23 +194,44 @@ export async function openBroker({
     const signedIn = () => sessions.get(client);
     const goOn = gateSocket(socket, {
       limit: PACKET_LIMIT,
-      hold: () => stopped || (intake().full && signedIn() !== undefined),
+      hold: () => {
+        const session = signedIn();
+        return stopped || (session !== undefined && (intake().full || tooFast(session)));
+      },
       oversized: packet => {
-        oversized++;
-        counted.add(client);
+        if (isFirst(client)) oversized++;
         const session = signedIn();
         if (session) intake().refuseOutright(session.login, packet.topic ?? '', packet.beginning, tooLarge(packet));
       },
     });
+    let reading: NodeJS.Timeout | undefined;
+    const tooFast = (session: Session) => {
+      const now = performance.now();
+      const wait = session.allowance?.wait(now) ?? 0;
+      if (!wait || !session.allowance) return false;
+      heldBack++;
+      reading ??= setTimeout(() => {
+        reading = undefined;
+        goOn();
+      }, wait);
+      if (session.toldAt === undefined || now - session.toldAt > BETWEEN_NOTES) {
+        session.toldAt = now;
+        intake().noteRate(session.login, session.allowance.perSecond);
+      }
+      return true;
+    };
     guardSocket(socket, {
+      published: () => signedIn()?.allowance?.spend(),
       violated: ({ what }) => {
-        protocolFaults++;
-        counted.add(client);
+        if (isFirst(client)) protocolFaults++;
         log.debug({ client: client.id, what }, 'connection closed: not MQTT 3.1.1');
       },
     });
     sockets.set(socket, goOn);
-    socket.once('close', () => sockets.delete(socket));
+    socket.once('close', () => {
+      clearTimeout(reading);
+      sockets.delete(socket);
+    });
     const client = aedes.handle(socket);
     deliveries.follow(client);
   });
@@ -226,7 +261,7 @@ export async function openBroker({
     onRoom() {
       for (const goOn of sockets.values()) goOn();
     },
-    stats: () => ({ connections: sessions.size, oversized, refusedSignIns, protocolFaults }),
+    stats: () => ({ connections: sessions.size, oversized, refusedSignIns, protocolFaults, heldBack }),
     async stopReading() {
       stopped = true;
       server.close();

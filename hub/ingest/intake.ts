@@ -46,6 +46,8 @@ export interface IntakeOptions {
 /** Reasons told to the device itself per message; the rest is on the bench. */
 const REASONS_TOLD = 5;
 const EXCERPT = 200;
+/** Reasons kept aside per message. */
+const DISTINCT = 20;
 
 export class Intake {
   readonly #options: IntakeOptions;
@@ -112,6 +114,18 @@ export class Intake {
   refuseOutright(login: Login, topic: string, beginning: Buffer, refusal: Refusal): void {
     this.#messages++;
     this.#refuse({ login, topic, payload: beginning }, [refusal], null);
+  }
+
+  /** For information: this login sends more than so many messages a second and is read more slowly. Nothing of it is refused. */
+  noteRate(login: Login, perSecond: number): void {
+    if (login.kind === 'hub') return;
+    const device = login.kind === 'device' ? login.device : GATEWAY;
+    const note = { ...tooFast(perSecond), device, topic: deviceTopic(login.facility, device, 'json'), excerpt: '' };
+    const at = this.#now();
+    this.#options.ledger.refused({ ...note, facility: login.facility, at }, 0);
+    if (device === GATEWAY) return;
+    const view: RefusalView = { ...note, at: new Date(at).toISOString() };
+    this.#options.publish(deviceTopic(login.facility, device, 'refused'), JSON.stringify(view));
   }
 
   #later(
@@ -259,11 +273,16 @@ export class Intake {
 /** One entry per reason and quantity, with how often. */
 function distinctReasons(refusals: Refusal[]): { refusal: Refusal; count: number }[] {
   const distinct = new Map<string, { refusal: Refusal; count: number }>();
+  let last: { refusal: Refusal; count: number } | undefined;
   for (const refusal of refusals) {
     const key = `${refusal.reason} ${refusal.quantity ?? ''}`;
-    const entry = distinct.get(key);
+    // Many different ones are kept aside as the last of these; none goes uncounted.
+    const entry = distinct.get(key) ?? (distinct.size < DISTINCT ? undefined : last);
     if (entry) entry.count++;
-    else if (distinct.size < 20) distinct.set(key, { refusal, count: 1 });
+    else {
+      last = { refusal, count: 1 };
+      distinct.set(key, last);
+    }
   }
   return [...distinct.values()];
 }
@@ -276,6 +295,14 @@ function excerptOf({ topic, payload }: IncomingMessage): string {
 }
 /** Control characters must not reach a page, a log or PostgreSQL. */
 const CONTROL = /\p{Cc}/gu;
+
+const tooFast = (perSecond: number): Refusal => ({
+  reason: 'rate-exceeded',
+  text: {
+    ja: `1 秒に ${perSecond} 件より多く送られているので、ゆっくり受け取っています。測定値は失われません。`,
+    en: `More than ${perSecond} messages a second are sent, so they are read more slowly. No sample is lost.`,
+  },
+});
 
 const notReadable: Refusal = {
   reason: 'not-senml',

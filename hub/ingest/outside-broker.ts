@@ -51,7 +51,13 @@ export async function openOutsideBroker({ url, intake, log }: { url: string; int
     benchWatched: () => !stopped,
     cutRevoked: () => undefined,
     onRoom: () => undefined,
-    stats: () => ({ connections: clients.filter(client => client.connected).length, oversized: 0, refusedSignIns: 0, protocolFaults: 0 }),
+    stats: () => ({
+      connections: clients.filter(client => client.connected).length,
+      oversized: 0,
+      refusedSignIns: 0,
+      protocolFaults: 0,
+      heldBack: 0,
+    }),
     async stopReading() {
       stopped = true;
       await Promise.allSettled(clients.map(client => client.connected && client.unsubscribeAsync(SHARED)));

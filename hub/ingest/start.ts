@@ -10,6 +10,7 @@ import { openDownlink } from './downlink.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { openLedger } from './ledger.ts';
 import { openOutsideBroker } from './outside-broker.ts';
+import { DEFAULT_RATES, type Rates } from './rate.ts';
 
 export interface IngestDependencies {
   config: { mqtt: Config['mqtt'] };
@@ -19,6 +20,8 @@ export interface IngestDependencies {
   /** Password of the hub's own roles at the broker. */
   mqttInternal: string;
   log: Logger;
+  /** Messages a second that are read from one login at the embedded broker. Default 200 from a device, 5,000 from a gateway. */
+  rates?: Rates;
   /** For tests and measurements: sizes and pauses of the batches. */
   batch?: IntakeOptions['batch'];
   /** How long the last samples may take when the role ends, ms. Default 5,000. */
@@ -37,7 +40,7 @@ export interface Ingest {
 
 /** Starts the role. @throws Error when the port is taken or the database cannot be reached. */
 export async function startIngest(dependencies: IngestDependencies): Promise<Ingest> {
-  const { config, database, samples, mqttInternal, log, batch, lastWriteMilliseconds = 5000 } = dependencies;
+  const { config, database, samples, mqttInternal, log, batch, rates = DEFAULT_RATES, lastWriteMilliseconds = 5000 } = dependencies;
   let broker: Broker | undefined;
   const publish: IntakeOptions['publish'] = (topic, payload, options) => broker?.publish(topic, payload, options);
   const tellGateways = openDownlink(publish);
@@ -58,7 +61,7 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
   });
   try {
     broker = config.mqtt.embedded
-      ? await openBroker({ host: config.mqtt.host, port: config.mqtt.port, mqttInternal, directory, intake: () => intake, log })
+      ? await openBroker({ host: config.mqtt.host, port: config.mqtt.port, mqttInternal, directory, intake: () => intake, rates, log })
       : await openOutsideBroker({ url: config.mqtt.url, intake, log });
     for (const facility of await directory.gatewayFacilities()) tellGateways(await directory.of(facility));
   } catch (error) {

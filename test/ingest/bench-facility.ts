@@ -58,15 +58,16 @@ export interface Stand {
 export async function openStand({
   batch,
   lastWriteMilliseconds,
+  rates,
   samples: given,
-}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds'> & { samples?: SampleStore } = {}): Promise<Stand> {
+}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds' | 'rates'> & { samples?: SampleStore } = {}): Promise<Stand> {
   const database = await freshDatabase();
   const samples = given ?? (await sampleStore());
   const store = gated(samples);
   const mqtt = { host: '127.0.0.1', port: 0, url: 'mqtt://127.0.0.1', embedded: true };
   const start = () =>
     startIngest({
-      ...{ config: { mqtt }, database, samples: store, records: noRecords, mqttInternal, log, batch, lastWriteMilliseconds },
+      ...{ config: { mqtt }, database, samples: store, records: noRecords, mqttInternal, log, batch, lastWriteMilliseconds, rates },
       ledgerMilliseconds: 20,
     });
   let ingest = await start();

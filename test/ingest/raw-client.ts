@@ -83,6 +83,19 @@ export class RawClient {
   send(...packets: Buffer[]): void {
     this.socket.write(Buffer.concat(packets));
   }
+  /** Resolves when something came or the connection ended, at the latest after so many ms. */
+  change(milliseconds: number): Promise<void> {
+    return new Promise(resolve => {
+      const done = () => {
+        clearTimeout(timer);
+        this.socket.off('data', done).off('close', done);
+        resolve();
+      };
+      const timer = setTimeout(done, milliseconds);
+      this.socket.once('data', done).once('close', done);
+      if (this.isClosed) done();
+    });
+  }
   ofType = (type: number): Packet[] => this.packets.filter(packet => packet.type === type);
 
   #read(chunk: Buffer) {
