@@ -1,0 +1,174 @@
+// Checks of how a device connects: version, client id, session, keep-alive, last will, state, and coming back after a lost connection.
+import { deviceTopic, deviceUsername } from '../topics.ts';
+import type { Connection, Message, Observed } from './observed.ts';
+import { excerpt, fail, notSeen, pass, type Verdict } from './verdict.ts';
+
+/** Longest keep-alive, seconds: a dead device is known offline after one and a half of it. */
+export const KEEP_ALIVE_LIMIT = 60;
+/** The state must be said so soon after each sign-in, ms. */
+const STATE_WITHIN = 10_000;
+
+const notConnected = () => notSeen('機器が接続しませんでした。', 'The device did not connect.');
+const signedIn = (observed: Observed) => observed.connections.filter(connection => connection.signIn === 'accepted');
+const quoted = (text: string) => JSON.stringify(text.slice(0, 100));
+
+export function signIn(observed: Observed): Verdict {
+  const [first] = signedIn(observed);
+  const username = deviceUsername(observed.facility, observed.device);
+  const wrong = observed.connections.filter(connection => ['username', 'secret'].includes(connection.signIn));
+  const evidence = wrong.map(
+    connection => `${time(connection.at)} CONNECT username ${quoted(connection.username ?? '')}: ${connection.signIn}`,
+  );
+  if (first && !wrong.length) return pass(`「${username}」で接続しました。`, `Signed in as "${username}".`);
+  if (wrong.length)
+    return fail(
+      `ユーザー名（${username}）かパスワードが違う接続がありました。`,
+      `There were sign-ins with another username than "${username}" or a wrong secret.`,
+      evidence,
+    );
+  return observed.connections.length
+    ? notSeen(
+        'バージョンかクライアント ID が違うため、確認に進めませんでした。',
+        'Not reached: the version or client id was refused before.',
+      )
+    : fail(
+        '機器が接続しませんでした。アドレスとポートを確かめてください。',
+        'The device did not connect. Check the address and the port it was given.',
+      );
+}
+
+export function protocol({ connections }: Observed): Verdict {
+  if (!connections.length) return notConnected();
+  const wrong = connections.filter(connection => connection.protocol !== 'MQTT' || connection.level !== 4);
+  if (!wrong.length) return pass('MQTT 3.1.1 です。', 'MQTT 3.1.1.');
+  const evidence = wrong.map(connection => `${time(connection.at)} CONNECT ${connection.protocol} level ${connection.level}`);
+  return fail('MQTT 3.1.1（MQTT、レベル 4）で接続してください。', 'Connect by MQTT 3.1.1 ("MQTT", level 4).', evidence);
+}
+
+export function clientId({ connections, device }: Observed): Verdict {
+  if (!connections.length) return notConnected();
+  const wrong = connections.filter(connection => connection.clientId !== device);
+  if (!wrong.length) return pass(`「${device}」です。`, `It is "${device}".`);
+  const evidence = wrong.map(connection => `${time(connection.at)} client id ${quoted(connection.clientId)}`);
+  return fail(`クライアント ID は機器の ID「${device}」です。`, `The client id must be the device's id, "${device}".`, evidence);
+}
+
+/** The hub keeps no session (MQTT 3.1.1 section 3.1.2.4): what was subscribed must be subscribed again on each connection. */
+export function session(observed: Observed): Verdict {
+  const all = signedIn(observed);
+  if (!all.length) return notConnected();
+  const kept = all.filter(connection => !connection.clean);
+  if (!kept.length) return pass('毎回新しいセッション（clean session）です。', 'Each connection is a clean session.');
+  const first = all.findIndex(connection => connection.subscriptions.length);
+  const relying = first < 0 ? [] : all.slice(first + 1).filter(connection => !connection.clean && !connection.subscriptions.length);
+  if (relying.length)
+    return fail(
+      'ハブはセッションを保存しません（clean session = 0 でも）。再接続のたびに購読し直してください。',
+      'The hub keeps no session, not even with clean session 0. Subscribe again on each connection.',
+      relying.map(connection => `${time(connection.at)} CONNECT clean session 0, no SUBSCRIBE`),
+    );
+  return pass(
+    'clean session = 0 ですが、セッションの保存に頼っていません（ハブは保存しません）。',
+    'Clean session is 0, but nothing relies on a kept session (the hub keeps none).',
+  );
+}
+
+export function keepAlive(observed: Observed): Verdict {
+  const all = signedIn(observed);
+  if (!all.length) return notConnected();
+  const wrong = all.filter(connection => connection.keepAlive < 1 || connection.keepAlive > KEEP_ALIVE_LIMIT);
+  if (wrong.length)
+    return fail(
+      `keep-alive は 1～${KEEP_ALIVE_LIMIT} 秒にしてください。`,
+      `Keep-alive must be 1 to ${KEEP_ALIVE_LIMIT} s.`,
+      wrong.map(connection => `${time(connection.at)} CONNECT keep-alive ${connection.keepAlive}`),
+    );
+  const silent = all.filter(connection => connection.end === 'keep-alive');
+  if (silent.length)
+    return fail(
+      'keep-alive の 1.5 倍の間、何も届かない接続がありました。PINGREQ を送ってください。',
+      'Nothing came for one and a half keep-alives. Send PINGREQ.',
+      silent.map(connection => `${time(connection.at)} connected; nothing heard until ${time(connection.endedAt ?? 0)}`),
+    );
+  return pass(`${all[0]!.keepAlive} 秒です。`, `${all[0]!.keepAlive} s.`);
+}
+
+export function lastWill(observed: Observed): Verdict {
+  const all = signedIn(observed);
+  if (!all.length) return notConnected();
+  const topic = deviceTopic(observed.facility, observed.device, 'state');
+  const wrong = all.filter(
+    ({ will }) => will?.topic !== topic || will.qos !== 1 || !will.retain || stateOf(will.payload)?.state !== 'offline',
+  );
+  if (!wrong.length) return pass('接続が切れると offline と伝わります。', 'A lost connection is told as offline.');
+  return fail(
+    `遺言（last will）は ${topic}、内容 {"state":"offline"}、QoS 1、retain です。`,
+    `The last will goes to ${topic}: {"state":"offline"}, QoS 1, retained.`,
+    wrong.map(({ at, will }) =>
+      will
+        ? `${time(at)} will ${will.topic} QoS ${will.qos} retain ${will.retain}: ${excerpt(will.payload)}`
+        : `${time(at)} CONNECT without a will`,
+    ),
+  );
+}
+
+export function state(observed: Observed): Verdict {
+  const all = signedIn(observed);
+  if (!all.length) return notConnected();
+  const topic = deviceTopic(observed.facility, observed.device, 'state');
+  const said = observed.messages.filter(message => message.topic === topic);
+  const wrong = said.filter(message => !message.retain || !isState(message.payload));
+  if (wrong.length)
+    return fail(
+      '状態は {"state":"online"|"offline","battery":0..1} を retain で送ってください。',
+      'The state is {"state":"online"|"offline","battery":0..1}, retained.',
+      wrong.map(message => `${time(message.at)} retain ${message.retain}: ${excerpt(message.payload)}`),
+    );
+  const isOnline = (connection: Connection) => (message: Message) =>
+    message.connection === connection && message.at - connection.at <= STATE_WITHIN && stateOf(message.payload)?.state === 'online';
+  const dumb = all.filter(connection => (connection.endedAt ?? observed.endedAt) - connection.at > STATE_WITHIN || connection.end === null);
+  const missing = dumb.filter(connection => !said.some(isOnline(connection)));
+  if (missing.length || !said.length)
+    return fail(
+      `接続のたびに、10 秒以内に ${topic} へ {"state":"online"} を retain で送ってください。`,
+      `After each sign-in, within 10 s, publish {"state":"online"} to ${topic}, retained.`,
+      missing.map(connection => `${time(connection.at)} connected; no online state`),
+    );
+  return pass('接続のたびに online と伝えました。', 'It said online after each sign-in.', [excerpt(said[0]!.payload)]);
+}
+
+/** Whether it comes back by itself after the network was away and after the withheld PUBACKs. */
+export function reconnect(observed: Observed): Verdict {
+  const breaks = [observed.outage, observed.withholding].filter(found => found !== null);
+  if (!breaks.length)
+    return notSeen('接続を切る段階まで進みませんでした。', 'The run did not get to the point of breaking the connection.');
+  const seconds = Math.round(observed.returnLimit / 1000);
+  const lost = breaks.filter(({ returnedAt }) => returnedAt === null);
+  if (lost.length)
+    return fail(
+      `接続が切れた後、${seconds} 秒以内に戻りませんでした。`,
+      `It did not come back within ${seconds} s of a lost connection.`,
+      lost.map(({ cutAt, openAt }) => `${time(cutAt)} connection cut; reachable again from ${time(openAt)}`),
+    );
+  const took = breaks.map(({ openAt, returnedAt }) => ((returnedAt ?? 0) - openAt) / 1000);
+  const longest = Math.max(...took).toFixed(1);
+  return pass(`${longest} 秒以内に戻りました（上限 ${seconds} 秒）。`, `It came back within ${longest} s (limit ${seconds} s).`);
+}
+
+function stateOf(payload: Buffer): { state?: unknown; battery?: unknown } | null {
+  try {
+    const content: unknown = JSON.parse(payload.toString('utf8'));
+    return typeof content === 'object' && content !== null ? content : null;
+  } catch {
+    return null;
+  }
+}
+function isState(payload: Buffer): boolean {
+  const content = stateOf(payload);
+  if (!content || !['online', 'offline'].includes(content.state as string)) return false;
+  const { battery } = content;
+  return battery === undefined || (typeof battery === 'number' && battery >= 0 && battery <= 1);
+}
+
+/** @param at ms since 1970 */
+export const time = (at: number) => new Date(at).toISOString();
