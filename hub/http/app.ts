@@ -122,6 +122,8 @@ export function makeApp(options: AppOptions): Hono<HubEnv> {
 
 /** A problem in the form its reader expects: an OperationOutcome below `/fhir` (FHIR R4, 3.1.0.1.5), the hub's own elsewhere. */
 function refuse(context: Context<HubEnv>, problem: Problem): Response {
+  // The rest of the body is not read: the connection ends, and the client is told so.
+  if (problem.status === 413) context.header('connection', 'close');
   if (!context.req.path.startsWith('/fhir/')) return context.json(problem.body(), problem.status);
   const code = ISSUE_CODES[problem.status] ?? (problem.status >= 500 ? 'exception' : 'processing');
   const outcome = {

@@ -152,6 +152,7 @@ function answer(context: Context<HubEnv>, status: ContentfulStatusCode, body: Re
 
 function refused(context: Context<HubEnv>, error: unknown) {
   const told = problemOf(error);
+  if (told?.status === 413) context.header('connection', 'close');
   if (told) return answer(context, told.status, outcomeOf(told));
   if (error instanceof OperationOutcomeError) return answer(context, getStatus(error.outcome) as ContentfulStatusCode, error.outcome);
   context.var.log?.error({ error: { name: (error as Error).name, message: (error as Error).message } }, 'FHIR request failed');

@@ -1,0 +1,132 @@
+// Every route of the hub, and what each role gets when it asks there for something of a facility that it has nothing to do with.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { alertRoutes } from '../../hub/alerts/index.ts';
+import { consultRoutes } from '../../hub/consult/routes.ts';
+import { peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
+import { deviceRoutes } from '../../hub/ingest/index.ts';
+import { fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
+import { stateRoutes } from '../../hub/roles/state.ts';
+import { vitalsRoutes } from '../../hub/vitals/index.ts';
+import type { ForeignFacility } from './foreign-facility.ts';
+
+/** Stands for all that routes are made from: they are made here to be read, not asked. */
+const nothing = new Proxy(() => undefined, {
+  get: (_, key) => (typeof key === 'symbol' ? undefined : nothing),
+  apply: () => nothing,
+}) as never;
+
+const AREAS = {
+  '/api/session': [sessionRoutes(nothing)],
+  '/api/people': [peopleRoutes(nothing, nothing)],
+  '/api/state': [stateRoutes(nothing)],
+  '/api/devices': [deviceRoutes(nothing)],
+  '/api/vitals': [vitalsRoutes(nothing)],
+  '/api/alerts': [alertRoutes(nothing)],
+  '/api/consult': [consultRoutes(nothing), noteRoutes(nothing)],
+  '/api/records': [recordRoutes(nothing)],
+  '/fhir/R4': [fhirRoutes(nothing)],
+};
+
+/** `METHOD /path/:parameter` of every route below /api and /fhir. */
+export const ROUTES = [
+  ...new Set(
+    Object.entries(AREAS).flatMap(([prefix, areas]) =>
+      areas.flatMap(area =>
+        area.routes.map(({ method, path: own }) => `${method === 'ALL' ? 'GET' : method} ${prefix}${own === '/' ? '' : own}`),
+      ),
+    ),
+  ),
+];
+
+/** What the care role really mounts: an area that is missing above would go unnoticed. */
+export const MOUNTED = [
+  ...new Set(readFileSync(path.resolve(import.meta.dirname, '../../hub/roles/care.ts'), 'utf8').match(/(?<=')\/(api|fhir)\/\w+(?=')/g)),
+].sort();
+export const LISTED = Object.keys(AREAS).sort();
+
+export const ROLES = ['patient', 'doctor', 'specialist', 'caregiver', 'manager', 'maker', 'administrator'] as const;
+export type Role = (typeof ROLES)[number];
+
+interface Right {
+  path: string;
+  body?: object;
+  /** Status for every role that `other` does not name. */
+  status: number;
+  other?: Partial<Record<Role, number>>;
+}
+
+const NOBODY = '00000000-0000-4000-8000-000000000000';
+const onlyAdministrator = (status = 200) => ({ status: 403, other: { administrator: status } });
+const note = { subjective: 'x', version: 0 };
+
+/** By route; routes without sign-in (`/api/session…`) are the test's own matter. */
+export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
+  'GET /api/people': { path: '/api/people', status: 403, other: { manager: 200, administrator: 200 } },
+  'POST /api/people': {
+    path: '/api/people',
+    body: { name: '城間', email: 'new@neighbour.example', reference: `Practitioner/${it.practitioner}` },
+    ...onlyAdministrator(409),
+  },
+  'POST /api/people/:account/link': { path: `/api/people/${it.account}/link`, body: {}, ...onlyAdministrator(201) },
+  'GET /api/state/roles': { path: '/api/state/roles', ...onlyAdministrator() },
+  'GET /api/devices': { path: `/api/devices?facility=${it.facility}`, ...onlyAdministrator() },
+  'POST /api/devices': {
+    path: '/api/devices',
+    body: { facility: it.facility, profile: 'bed', subject: `Patient/${it.patient}` },
+    ...onlyAdministrator(422),
+  },
+  'GET /api/devices/profiles': { path: '/api/devices/profiles', status: 200 },
+  'POST /api/devices/gateways': { path: '/api/devices/gateways', body: { facility: it.facility }, ...onlyAdministrator(201) },
+  'GET /api/devices/coverage': { path: `/api/devices/coverage?facility=${it.facility}`, ...onlyAdministrator() },
+  'PUT /api/devices/:device/assignment': { path: `/api/devices/${it.device}/assignment`, body: { subject: null }, ...onlyAdministrator() },
+  'GET /api/devices/:device/refusals': { path: `/api/devices/${it.device}/refusals`, ...onlyAdministrator() },
+  'POST /api/devices/:device/rotate': { path: `/api/devices/${it.device}/rotate`, body: {}, ...onlyAdministrator() },
+  'POST /api/devices/:device/revoke': { path: `/api/devices/${it.device}/revoke`, body: {}, ...onlyAdministrator() },
+  'GET /api/vitals/:patient': { path: `/api/vitals/${it.patient}`, status: 403 },
+  'GET /api/alerts': { path: `/api/alerts?facility=${it.facility}`, status: 403 },
+  'GET /api/alerts/floor': { path: `/api/alerts/floor?facility=${it.facility}`, status: 403 },
+  'GET /api/alerts/hint/:patient': { path: `/api/alerts/hint/${it.patient}`, status: 404 },
+  'PUT /api/alerts/hint/:patient': { path: `/api/alerts/hint/${it.patient}`, body: { text: 'x' }, status: 403 },
+  'GET /api/alerts/:id': { path: `/api/alerts/${it.alert}`, status: 403 },
+  'POST /api/alerts/:id/acknowledge': { path: `/api/alerts/${it.alert}/acknowledge`, body: {}, status: 403 },
+  'POST /api/alerts/:id/outcome': { path: `/api/alerts/${it.alert}/outcome`, body: { outcome: 'false' }, status: 403 },
+  'POST /api/consult/encounters': {
+    path: '/api/consult/encounters',
+    body: { pattern: 'DtoP', patient: it.patient, reason: 'x' },
+    status: 403,
+  },
+  'GET /api/consult/encounters': { path: '/api/consult/encounters', status: 200 },
+  'GET /api/consult/encounters/:id': { path: `/api/consult/encounters/${it.encounter}`, status: 403 },
+  'POST /api/consult/encounters/:id/invite': {
+    path: `/api/consult/encounters/${it.encounter}/invite`,
+    body: { practitioner: it.practitioner },
+    status: 403,
+  },
+  'GET /api/consult/encounters/:id/card/:practitioner': {
+    path: `/api/consult/encounters/${it.encounter}/card/${it.practitioner}`,
+    status: 403,
+  },
+  'GET /api/consult/people': { path: '/api/consult/people', status: 403, other: { doctor: 200, specialist: 200 } },
+  'GET /api/consult/encounters/:id/note': { path: `/api/consult/encounters/${it.encounter}/note`, status: 403 },
+  'PUT /api/consult/encounters/:id/note': { path: `/api/consult/encounters/${it.encounter}/note`, body: note, status: 403 },
+  'POST /api/consult/encounters/:id/note/sign': { path: `/api/consult/encounters/${it.encounter}/note/sign`, body: {}, status: 403 },
+  'GET /api/records/deliveries': {
+    path: '/api/records/deliveries',
+    status: 403,
+    other: { doctor: 200, specialist: 200, administrator: 200 },
+  },
+  'POST /api/records/deliveries/:id/retry': { path: `/api/records/deliveries/${NOBODY}/retry`, body: {}, ...onlyAdministrator(404) },
+  'GET /api/records/audit': { path: `/api/records/audit?patient=${it.patient}`, ...onlyAdministrator() },
+  'GET /api/records/timeline/:patient': { path: `/api/records/timeline/${it.patient}`, status: 403 },
+  'GET /api/records/documents/:id': { path: `/api/records/documents/${it.document}`, status: 403 },
+  'GET /api/records/sharing': { path: '/api/records/sharing', status: 403, other: { patient: 200 } },
+  'POST /api/records/sharing': {
+    path: '/api/records/sharing',
+    body: { organization: NOBODY, allow: false },
+    status: 403,
+    other: { patient: 404 },
+  },
+  'GET /fhir/R4/metadata': { path: '/fhir/R4/metadata', status: 200 },
+  'GET /fhir/R4/*': { path: `/fhir/R4/Patient/${it.patient}`, status: 403 },
+});
