@@ -1,6 +1,8 @@
 // The gateway between real devices (mqtt) and a real broker: what is acknowledged arrives, whatever happens in between.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connectAsync, type MqttClient } from 'mqtt';
@@ -369,4 +371,14 @@ test('the status page tells queue, hub and devices', async () => {
   expect(status.devices.find(({ device }) => device === 'bed-1')).toMatchObject({ connected: true, packs: 3 });
   expect(await (await fetch(base)).text()).toContain('ゲートウェイ');
   expect((await fetch(`${base}/else`)).status).toBe(404);
+});
+
+test('an address that is none does not end the gateway', async () => {
+  const hub = await hubAt();
+  const edge = await edgeFor(hub.url);
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    get({ host: '127.0.0.1', port: edge.statusPort, path: '//' }, answer => resolve(answer.resume().statusCode)).once('error', reject);
+  });
+  expect(status).toBe(404);
+  expect((await fetch(`http://127.0.0.1:${edge.statusPort}/status`)).status).toBe(200);
 });

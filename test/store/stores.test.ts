@@ -1,5 +1,7 @@
 // The stores as the areas use them: samples overwrite by series and time, notifications reach listeners.
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { afterAll, expect, test } from 'vitest';
+import { openDatabase } from '../../hub/store/index.ts';
 import { freshDatabase, sampleStore, unique } from '../harness/index.ts';
 
 const database = await freshDatabase();
@@ -23,6 +25,46 @@ test('a notification reaches every listener of its channel and no other', async 
   await database.notify('here', { id: 7 });
   await expect.poll(() => heard).toEqual([{ id: 7 }]);
   await stop();
+});
+
+test('while the database is away a listener tries again at a calm pace, and hears again afterwards', async () => {
+  const behind = new URL(database.url);
+  let away = false;
+  let attempts = 0;
+  const open = new Set<Socket>();
+  const front = createServer(socket => {
+    socket.on('error', () => undefined);
+    if (away) {
+      attempts++;
+      return socket.destroy();
+    }
+    const through = createConnection(Number(behind.port), behind.hostname);
+    through.on('error', () => undefined);
+    open.add(socket.pipe(through).pipe(socket) && socket);
+  });
+  await new Promise<void>(resolve => front.listen(0, '127.0.0.1', resolve));
+  const url = new URL(database.url);
+  url.port = String((front.address() as AddressInfo).port);
+  const listening = openDatabase(url.href, { connections: 1 });
+  const heard: unknown[] = [];
+  let missed = 0;
+  await listening.listen(
+    'away',
+    payload => heard.push(payload),
+    () => missed++,
+  );
+  away = true;
+  const begun = performance.now();
+  for (const socket of open) socket.destroy();
+  await expect.poll(() => attempts, { timeout: 10_000 }).toBeGreaterThanOrEqual(4);
+  // After 0.1, 0.2, 0.4 and 0.8 s; when each failed attempt began two new ones, four were through in less than half a second.
+  expect(performance.now() - begun).toBeGreaterThan(1200);
+  away = false;
+  await expect.poll(() => missed, { timeout: 10_000 }).toBe(1);
+  await database.notify('away', { id: 8 });
+  await expect.poll(() => heard).toEqual([{ id: 8 }]);
+  await listening.close();
+  front.close();
 });
 
 test('a subject name cannot break out of a query', async () => {
