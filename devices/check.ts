@@ -5,7 +5,7 @@ import type { Pack, Reading } from './senml.ts';
 
 /** A reading may be at most so far ahead of the hub's clock, milliseconds. */
 export const FUTURE_LIMIT = 10 * 60_000;
-/** A reading may be at most so old, milliseconds. */
+/** A reading may be at most so old, milliseconds, unless the hub says otherwise. */
 export const AGE_LIMIT = 90 * 86_400_000;
 
 /** Readings of one time. Numbers in the unit people use (`Quantity.unit`); booleans are 0 or 1. */
@@ -15,18 +15,18 @@ export interface Point {
   values: Record<string, number>;
 }
 
-/** @param receivedAt Milliseconds since 1970. Points come in order of time, one per time. */
+/** @param receivedAt Milliseconds since 1970; `ageLimit` in milliseconds, default 90 days. Points come in order of time, one per time. */
 export function checkReadings(
   profile: Profile,
   pack: Pack,
-  { receivedAt }: { receivedAt: number },
+  { receivedAt, ageLimit = AGE_LIMIT }: { receivedAt: number; ageLimit?: number },
 ): { points: Point[]; refusals: Refusal[] } {
   const quantities = new Map(profile.quantities.map(quantity => [quantity.name, quantity]));
   const points = new Map<number, Point>();
   const refusals: Refusal[] = [];
   for (const reading of pack.readings) {
     const quantity = quantities.get(reading.name);
-    const refusal = quantity ? fault(quantity, reading, receivedAt) : unknownQuantity(profile, reading.name);
+    const refusal = quantity ? fault(quantity, reading, receivedAt, ageLimit) : unknownQuantity(profile, reading.name);
     if (!quantity || refusal) {
       if (refusal) refusals.push(refusal);
       continue;
@@ -53,7 +53,7 @@ const unknownQuantity = (profile: Profile, name: string): Refusal => ({
   },
 });
 
-function fault(quantity: Quantity, { value, unit, time }: Reading, receivedAt: number): Refusal | null {
+function fault(quantity: Quantity, { value, unit, time }: Reading, receivedAt: number, ageLimit: number): Refusal | null {
   const refuse = (reason: RefusalReason, ja: string, en: string): Refusal => ({
     reason,
     quantity: quantity.name,
@@ -88,11 +88,13 @@ function fault(quantity: Quantity, { value, unit, time }: Reading, receivedAt: n
       'の時刻が 10 分より先の未来です。機器の時計を合わせてください。',
       'lies more than 10 minutes in the future. Set the device’s clock.',
     );
-  if (time < receivedAt - AGE_LIMIT)
+  if (time < receivedAt - ageLimit) {
+    const days = Math.round(ageLimit / 86_400_000);
     return refuse(
       'time-implausible',
-      'の時刻が 90 日より前です。機器の時計を合わせてください。',
-      'is older than 90 days. Set the device’s clock.',
+      `の時刻が ${days} 日より前です。機器の時計を合わせてください。`,
+      `is older than ${days} days. Set the device’s clock.`,
     );
+  }
   return null;
 }

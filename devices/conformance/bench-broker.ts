@@ -162,7 +162,12 @@ export async function openBenchBroker({
     socket.once('end', () => ended(client, hasSaidGoodbye(client) ? 'device' : 'lost'));
     socket.once('close', () => sockets.delete(socket));
   });
-  await listen(server, host, port);
+  try {
+    await listen(server, host, port);
+  } catch (cause) {
+    aedes.close();
+    throw new Error(`${host}:${port} cannot be listened at: ${(cause as Error).message}`, { cause });
+  }
   const address = server.address();
 
   return {

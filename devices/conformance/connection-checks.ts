@@ -126,14 +126,17 @@ export function state(observed: Observed): Verdict {
     );
   const isOnline = (connection: Connection) => (message: Message) =>
     message.connection === connection && message.at - connection.at <= STATE_WITHIN && stateOf(message.payload)?.state === 'online';
-  const dumb = all.filter(connection => (connection.endedAt ?? observed.endedAt) - connection.at > STATE_WITHIN || connection.end === null);
-  const missing = dumb.filter(connection => !said.some(isOnline(connection)));
-  if (missing.length || !said.length)
+  // A connection that was short says nothing.
+  const missing = all.filter(
+    connection => (connection.endedAt ?? observed.endedAt) - connection.at > STATE_WITHIN && !said.some(isOnline(connection)),
+  );
+  if (missing.length)
     return fail(
       `接続のたびに、10 秒以内に ${topic} へ {"state":"online"} を retain で送ってください。`,
       `After each sign-in, within 10 s, publish {"state":"online"} to ${topic}, retained.`,
       missing.map(connection => `${time(connection.at)} connected; no online state`),
     );
+  if (!said.length) return notSeen('接続が短く、状態の通知を見られませんでした。', 'The connections were too short to see a state.');
   return pass('接続のたびに online と伝えました。', 'It said online after each sign-in.', [excerpt(said[0]!.payload)]);
 }
 

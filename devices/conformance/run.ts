@@ -137,7 +137,9 @@ export async function observe(options: RunOptions): Promise<Run> {
     say('受信確認（PUBACK）を一度止めます。', 'PUBACKs are withheld once.');
     const [from, first] = [Date.now(), broker.messages.length];
     broker.withhold(true);
-    if (await until(() => packs(first).length >= 1, Math.max(step(2.5), 1000))) await until(() => packs(first).length >= 2, step(1.5));
+    const second = Math.min(step(1.5), (broker.live()?.keepAlive || 60) * 1000);
+    // A device that waits for each PUBACK sends no second pack and no PINGREQ: its keep-alive must not run out meanwhile.
+    if (await until(() => packs(first).length >= 1, Math.max(step(2.5), 1000))) await until(() => packs(first).length >= 2, second);
     const held = packs(first).filter(message => message.withheld);
     broker.withhold(false);
     broker.cut(false);

@@ -1,6 +1,7 @@
 // The conformance run as a maker calls it: one command, a report in a folder, and its verification.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -52,6 +53,24 @@ test('a run that is ended early leaves a signed report that verifies, and one th
 
   writeFileSync(file, readFileSync(file, 'utf8').replace('"fail"', '"pass"'));
   expect(await conformance(['--verify', file])).toMatchObject({ code: 1, text: expect.stringContaining('changed after it was signed') });
+});
+
+test('an address that is taken is said, and the command ends', async () => {
+  const server = createServer();
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const run = await conformance([
+    '--host',
+    `mqtt://127.0.0.1:${port}`,
+    '--facility',
+    'f1',
+    '--device',
+    'bed-1',
+    '--report',
+    path.join(folder, 'taken'),
+  ]);
+  server.close();
+  expect(run).toMatchObject({ code: 2, text: expect.stringContaining(`127.0.0.1:${port}`) });
 });
 
 test('what is missing or wrong on the command line is said, with status 2', async () => {

@@ -1,6 +1,6 @@
 // A conformance run tells good devices from bad ones: each fault fails its own check and no other.
 import { describe, expect, test } from 'vitest';
-import { judge, observe, type Run, type RunOptions } from '../../../devices/conformance/index.ts';
+import { judge, type Observed, observe, type Run, type RunOptions } from '../../../devices/conformance/index.ts';
 import { DeviceClient, loadProfiles, type Profile } from '../../../devices/index.ts';
 import { bedReadings, type Faults, startDevice } from './bench-devices.ts';
 
@@ -102,4 +102,28 @@ describe.concurrent('a conformance run', () => {
     for (const line of unit.evidence) expect(line.length).toBeLessThanOrEqual(200);
     expect(JSON.stringify(judge(result.observed, result.profile))).not.toContain('hush');
   });
+});
+
+test('a device that is connected for long and never says its state fails; a short connection says nothing', () => {
+  const observedFor = (milliseconds: number): Observed => ({
+    ...{
+      facility: 'f1',
+      device: 'bed-1',
+      startedAt: 0,
+      endedAt: milliseconds,
+      returnLimit: 60_000,
+      messages: [],
+      outage: null,
+      withholding: null,
+    },
+    connections: [
+      {
+        ...{ at: 0, protocol: 'MQTT', level: 4, clientId: 'bed-1', clean: true, keepAlive: 30, username: 'f1/bed-1', will: null },
+        ...{ signIn: 'accepted', subscriptions: [], refusedSubscriptions: [], endedAt: null, end: null },
+      },
+    ],
+  });
+  const stateOf = (milliseconds: number) => judge(observedFor(milliseconds), quick).find(check => check.id === 'state')?.status;
+  expect(stateOf(11_000)).toBe('fail');
+  expect(stateOf(3000)).toBe('not-seen');
 });
