@@ -27,6 +27,9 @@ const Environment = z.object({
   HUB_PUBLIC_URL: z.string().url().optional(),
   HUB_MQTT_HOST: z.string().default('127.0.0.1'),
   HUB_MQTT_PORT: port(1883),
+  HUB_MQTT_RATE: z.coerce.number().min(1).default(200),
+  HUB_MQTT_GATEWAY_RATE: z.coerce.number().min(1).default(5000),
+  HUB_RAW_DAYS: z.coerce.number().int().min(0).max(3650).default(90),
   HUB_MEDIA_PORT: port(44400),
   HUB_MEDIA_LISTEN: z.string().default('127.0.0.1'),
   HUB_MEDIA_ANNOUNCE: z.string().optional(),
@@ -50,6 +53,10 @@ export interface Config {
   http: { host: string; port: number; publicUrl: string };
   /** `url` is what the hub's own roles connect to; `embedded` is false when MQTT_URL names an outside broker. */
   mqtt: { host: string; port: number; url: string; embedded: boolean };
+  /** Messages a second that the embedded broker reads from one login in the long run. */
+  mqttRates: { device: number; gateway: number };
+  /** Days that samples are kept as they came and may be old when they come; 0 keeps them for ever, and makes no aggregates. */
+  rawDays: number;
   /** WebRTC: worker i listens on UDP and TCP port `port + i`. */
   media: { port: number; listenIp: string; announcedAddress?: string; workers: number };
   predictSeconds: number;
@@ -95,6 +102,8 @@ export function readConfig(environment: Record<string, string | undefined> = pro
       url: env.MQTT_URL ?? `mqtt://127.0.0.1:${env.HUB_MQTT_PORT}`,
       embedded: !env.MQTT_URL,
     },
+    mqttRates: { device: env.HUB_MQTT_RATE, gateway: env.HUB_MQTT_GATEWAY_RATE },
+    rawDays: env.HUB_RAW_DAYS,
     media: {
       port: env.HUB_MEDIA_PORT,
       listenIp: env.HUB_MEDIA_LISTEN,

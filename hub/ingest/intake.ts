@@ -40,6 +40,8 @@ export interface IntakeOptions {
   log: Logger;
   /** ms since 1970. */
   now?: () => number;
+  /** How old a sample may be, ms. Default 90 days. */
+  ageLimit?: number;
   batch?: { batchSamples?: number; gatherMilliseconds?: number; waitingLimit?: number; retryMilliseconds?: readonly [number, number] };
 }
 
@@ -154,7 +156,7 @@ export class Intake {
     const at = this.#now();
     let verdict: ReturnType<typeof judgePack>;
     try {
-      verdict = judgePack(directory, { ...pack, payload: message.payload }, at);
+      verdict = judgePack(directory, { ...pack, payload: message.payload }, at, this.#options.ageLimit);
     } catch (error) {
       // One message that nobody thought of must not end the role for all.
       this.#options.log.error({ err: error, facility: directory.facility, device: pack.device }, 'a message could not be judged');

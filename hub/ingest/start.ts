@@ -13,14 +13,14 @@ import { openOutsideBroker } from './outside-broker.ts';
 import { DEFAULT_RATES, type Rates } from './rate.ts';
 
 export interface IngestDependencies {
-  config: { mqtt: Config['mqtt'] };
+  config: { mqtt: Config['mqtt']; rawDays?: number; mqttRates?: Rates };
   database: Database;
   samples: Pick<SampleStore, 'write'>;
   records: Records;
   /** Password of the hub's own roles at the broker. */
   mqttInternal: string;
   log: Logger;
-  /** Messages a second that are read from one login at the embedded broker. Default 200 from a device, 5,000 from a gateway. */
+  /** In place of `config.mqttRates`: messages a second that are read from one login. Default 200 from a device, 5,000 from a gateway. */
   rates?: Rates;
   /** For tests and measurements: sizes and pauses of the batches. */
   batch?: IntakeOptions['batch'];
@@ -40,7 +40,8 @@ export interface Ingest {
 
 /** Starts the role. @throws Error when the port is taken or the database cannot be reached. */
 export async function startIngest(dependencies: IngestDependencies): Promise<Ingest> {
-  const { config, database, samples, mqttInternal, log, batch, rates = DEFAULT_RATES, lastWriteMilliseconds = 5000 } = dependencies;
+  const { config, database, samples, mqttInternal, log, batch, lastWriteMilliseconds = 5000 } = dependencies;
+  const rates = dependencies.rates ?? config.mqttRates ?? DEFAULT_RATES;
   let broker: Broker | undefined;
   const publish: IntakeOptions['publish'] = (topic, payload, options) => broker?.publish(topic, payload, options);
   const tellGateways = openDownlink(publish);
@@ -56,6 +57,8 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
   });
   const intake = new Intake({
     ...{ store: samples, directory, ledger, publish, log, batch },
+    // What the store no longer keeps raw must not be accepted: it would refuse it.
+    ageLimit: config.rawDays ? config.rawDays * 86_400_000 : undefined,
     benchWatched: device => broker?.benchWatched(device) ?? false,
     onRoom: () => broker?.onRoom(),
   });

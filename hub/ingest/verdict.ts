@@ -8,11 +8,12 @@ export interface Verdict {
   refusals: Refusal[];
 }
 
-/** @param receivedAt Milliseconds since 1970. */
+/** @param receivedAt Milliseconds since 1970; `ageLimit` in milliseconds: how old a reading may be. */
 export function judgePack(
   directory: FacilityDirectory,
   message: { device: string; format: PackFormat; payload: Uint8Array },
   receivedAt: number,
+  ageLimit?: number,
 ): Verdict {
   const device = directory.devices.get(message.device);
   if (!device) return { points: [], refusals: [notRegistered(message.device)] };
@@ -25,7 +26,7 @@ export function judgePack(
     return { points: [], refusals: [{ reason: error.reason, text: error.text }] };
   }
   if (pack.device !== message.device) return { points: [], refusals: [otherDevice(pack.device, message.device)] };
-  const checked = checkReadings(device.profile, pack, { receivedAt });
+  const checked = checkReadings(device.profile, pack, { receivedAt, ageLimit });
   const points: SamplePoint[] = [];
   const refusals = [...checked.refusals];
   let unassigned = 0;

@@ -1,8 +1,9 @@
 // The frame of every role process: configuration, log, stores, ending in order. The supervisor starts it with the role's name.
 import pino, { type Logger } from 'pino';
+import { loadProfiles } from '../../devices/index.ts';
 import { type Config, type HubRole, readConfig } from '../config.ts';
 import { readSecrets, type Secrets } from '../secrets.ts';
-import { type Database, openDatabase, openSamples, type SampleStore } from '../store/index.ts';
+import { type Database, type Keeping, openDatabase, openSamples, type SampleStore } from '../store/index.ts';
 import { announce } from './presence.ts';
 
 export interface RoleContext {
@@ -36,7 +37,7 @@ export async function runRole(role: HubRole, start: (context: RoleContext) => Pr
     onError: error => log.warn({ problem: error.message }, 'the database connection was lost'),
   });
   process.on('SIGINT', () => undefined);
-  const samples = await openSamples(config.influxUrl);
+  const samples = await openSamples(config.influxUrl, keepingOf(role, config, log));
   const running = await start({ config, log, database, samples, secrets: readSecrets(config) });
   const goodbye = await announce(database, role, () => ({ ...running.detail(), rssMb: Math.round(process.memoryUsage().rss / 1e6) }));
   let ending = false;
@@ -59,6 +60,14 @@ export async function runRole(role: HubRole, start: (context: RoleContext) => Pr
   process.on('disconnect', () => void end('the supervisor is gone'));
   process.send?.({ ready: role });
   log.info('ready');
+}
+
+/** How long samples are kept: all roles read by it, ingest sees to it. */
+function keepingOf(role: HubRole, { rawDays }: Config, log: Logger): Keeping | undefined {
+  if (!rawDays) return undefined;
+  const profiles = [...loadProfiles().values()].map(({ id, quantities }) => ({ id, quantities: quantities.map(({ name }) => name) }));
+  const failed = (err: unknown) => log.warn({ err }, 'samples could not be aggregated; it is tried again');
+  return { rawDays, profiles, maintain: role === 'ingest', failed };
 }
 
 /** An error without its other fields: PostgreSQL puts the failing row into `detail`, and rows speak of people. */
