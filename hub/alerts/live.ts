@@ -65,10 +65,13 @@ export async function attachAlerts({ namespace, alerts, database, log, now = Dat
   };
 
   const renew = async (follower: Follower, facility: string) => {
+    const before = follower.patients;
     try {
       follower.patients = await alerts.followable(follower.actor, facility);
+      if (before.symmetricDifference(follower.patients).size) follower.socket.emit('floor:changed', { facility });
     } catch (error) {
       leave(follower.socket, facility);
+      follower.socket.emit('floor:changed', { facility });
       if (!(error instanceof Problem)) failed(error as Error);
     }
   };

@@ -34,11 +34,15 @@ export interface LiveVitals {
 
 /** Server → client on /live: all that may arrive there, of whatever area. */
 export interface LiveEvents {
+  /** Whom the follower may see on this floor is no longer the same: ask for the floor again. */
+  'floor:changed'(payload: { facility: string }): void;
   /** Tiles that changed, after each prediction cycle or alert action. */
   tiles(payload: { facility: string; tiles: ResidentTile[]; predictedAt: string | null }): void;
   /** An alert was raised or changed. */
   alert(view: AlertView): void;
   vitals(payload: LiveVitals): void;
+  /** The follower may no longer see this person: nothing more comes. */
+  'vitals:ended'(payload: { patient: string }): void;
   /** Verdicts on a maker's messages. */
   bench(payload: BenchMessage): void;
 }

@@ -1,5 +1,6 @@
 // Alerts: one for each coming episode, seen at once by those who care for the resident and by nobody else, closed with what happened.
 import { createServer } from 'node:http';
+import type { Consent } from '@medplum/fhirtypes';
 import { Hono } from 'hono';
 import pino from 'pino';
 import { Server } from 'socket.io';
@@ -9,7 +10,7 @@ import type { AlertView, FloorView, PredictionView } from '../../hub/alerts/cont
 import { alertRoutes, attachAlerts, openAlerts } from '../../hub/alerts/index.ts';
 import { Problem } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
-import type { Person } from '../../hub/identity/actor.ts';
+import { type Person, service } from '../../hub/identity/actor.ts';
 import { storePredictions } from '../../hub/predict/predictions.ts';
 import { openRecords } from '../../hub/records/index.ts';
 import type { LiveEvents } from '../../hub/vitals/contract.ts';
@@ -281,6 +282,36 @@ describe('live', async () => {
   test('a message that is not as agreed is refused with words', async () => {
     const { socket } = await page(place.caregiver, place.facility);
     expect(await socket.emitWithAck('floor:follow', { facility: '../x' })).toMatchObject({ ok: false, error: { code: 'invalid' } });
+  });
+
+  test('a resident’s denial reaches the floor page at once: it is told to ask again, and hears nothing more of them', async () => {
+    const { socket, heard } = await page(place.caregiver, place.facility);
+    const changed = new Promise(resolve => socket.once('floor:changed', resolve));
+    const denied = place.patients[1]!;
+    const repository = records.as(service('setup'));
+    const consent = await repository.create<Consent>({
+      resourceType: 'Consent',
+      status: 'active',
+      scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }] },
+      category: [{ coding: [{ system: 'http://loinc.org', code: '59284-0' }] }],
+      patient: { reference: `Patient/${denied}` },
+      policyRule: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'OPTOUT' }] },
+      provision: {
+        type: 'deny',
+        actor: [
+          {
+            role: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ParticipationType', code: 'PRCP' }] },
+            reference: { reference: `Organization/${place.facility}` },
+          },
+        ],
+      },
+    });
+    expect(await changed).toEqual({ facility: place.facility });
+    heard.tiles.length = 0;
+    await database.notify('predictions', { facility: place.facility, cycle: 1 });
+    await expect.poll(() => heard.tiles.length).toBe(1);
+    expect(heard.tiles[0]!.tiles.map(tile => tile.patient)).not.toContain(denied);
+    await repository.update({ ...consent, status: 'inactive' });
   });
 
   test('each prediction cycle brings the tiles', async () => {

@@ -54,6 +54,8 @@ export class Resource<T> {
       if (abort.signal.aborted) return;
       this.problem = asProblem(error);
       if (this.problem.status === 401) forgetSession();
+      // What may no longer be seen does not stay on the page.
+      if (this.problem.status === 403) this.value = null;
       if (this.problem.passing) {
         this.retryAt = Date.now() + RETRY_SECONDS * 1000;
         this.#timer = setTimeout(() => void this.refresh(), RETRY_SECONDS * 1000);

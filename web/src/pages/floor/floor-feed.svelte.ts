@@ -21,6 +21,9 @@ export class FloorFeed {
         'floor:follow',
         { facility },
         {
+          'floor:changed': payload => {
+            if (payload.facility === facility) void this.floor.refresh();
+          },
           tiles: payload => payload.facility === facility && this.#take(payload.tiles, payload.predictedAt),
           alert: alert => {
             if (alert.facility !== facility) return;
