@@ -1,7 +1,9 @@
 // An outside MQTT broker (Mosquitto, EMQX …) in place of the embedded one. It signs devices in and keeps their topics apart;
 // ingest nodes share one subscription and acknowledge by hand, after the store.
 import { randomBytes } from 'node:crypto';
-import { connectAsync, type MqttClient } from 'mqtt';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { connect, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
 import type { Broker } from './broker.ts';
 import type { Intake } from './intake.ts';
@@ -13,22 +15,44 @@ import type { Intake } from './intake.ts';
 const CONNECTIONS = 16;
 const SHARED = '$share/hub/care/1/#';
 
+/** Keeps this node's name, so that it finds its sessions at the broker again. */
+const NODE_FILE = 'ingest-node';
+
 /**
+ * With `dataDirectory` the sessions at the broker are kept: what the node had not acknowledged when it was killed, and what came while it
+ * was away, waits there for it (Mosquitto: as far as `max_queued_messages` allows; set it to 0, and `persistent_client_expiration` so that
+ * a node that is gone for good is forgotten). Without it the sessions end with the connection.
  * Revocation is the outside broker's to do: nothing is cut here.
  * @param url With user and password when the broker wants them.
  * @throws Error when the broker cannot be reached at the start; later it reconnects by itself.
  */
-export async function openOutsideBroker({ url, intake, log }: { url: string; intake: Intake; log: Logger }): Promise<Broker> {
-  const name = `hub-ingest-${randomBytes(4).toString('hex')}`;
+export async function openOutsideBroker({
+  url,
+  dataDirectory,
+  intake,
+  log,
+}: {
+  url: string;
+  dataDirectory?: string;
+  intake: Intake;
+  log: Logger;
+}): Promise<Broker> {
+  const kept = dataDirectory !== undefined;
+  const name = `hub-ingest-${kept ? nodeName(dataDirectory) : randomBytes(4).toString('hex')}`;
   const clients: MqttClient[] = [];
   let stopped = false;
   try {
     for (let index = 0; index < CONNECTIONS; index++) {
-      const client = await connectAsync(url, { clientId: `${name}-${index}`, clean: true, resubscribe: true });
+      const client = connect(url, { clientId: `${name}-${index}`, clean: !kept, resubscribe: true, manualConnect: true });
       clients.push(client);
+      // Set before the connection stands: a kept session delivers right behind CONNACK.
       // mqtt.js sends the PUBACK when this calls back. (Its `customHandleAcks` is for MQTT 5 only and silently ignored below it.)
-      client.handleMessage = ({ topic, payload }, done) =>
+      client.handleMessage = ({ topic, payload }, done) => {
+        // Not acknowledged, so it comes again.
+        if (stopped) return;
         intake.take({ login: { kind: 'hub' }, topic, payload: Buffer.from(payload) }, () => done());
+      };
+      await connected(client);
       client.on('error', error => log.warn({ err: error }, 'connection to the MQTT broker failed'));
       const [granted] = await client.subscribeAsync(SHARED, { qos: 1 });
       if (granted?.qos === 128) throw new Error(`the MQTT broker refuses the subscription ${SHARED}`);
@@ -60,10 +84,35 @@ export async function openOutsideBroker({ url, intake, log }: { url: string; int
     }),
     async stopReading() {
       stopped = true;
+      // A kept session goes on collecting for this node.
+      if (kept) return;
       await Promise.allSettled(clients.map(client => client.connected && client.unsubscribeAsync(SHARED)));
     },
     async close() {
       await Promise.allSettled(clients.map(client => client.endAsync()));
     },
   };
+}
+
+/** Resolves when the first connection stands; later it reconnects by itself. */
+const connected = (client: MqttClient) =>
+  new Promise<void>((resolve, reject) => {
+    client.once('connect', () => {
+      client.off('error', reject);
+      resolve();
+    });
+    client.once('error', reject);
+    client.connect();
+  });
+
+function nodeName(directory: string): string {
+  const file = path.join(directory, NODE_FILE);
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const made = randomBytes(6).toString('hex');
+    writeFileSync(file, `${made}\n`);
+    return made;
+  }
 }

@@ -13,7 +13,7 @@ import { openOutsideBroker } from './outside-broker.ts';
 import { DEFAULT_RATES, type Rates } from './rate.ts';
 
 export interface IngestDependencies {
-  config: { mqtt: Config['mqtt']; rawDays?: number; mqttRates?: Rates };
+  config: { mqtt: Config['mqtt']; dataDirectory?: string; rawDays?: number; mqttRates?: Rates };
   database: Database;
   samples: Pick<SampleStore, 'write'>;
   records: Records;
@@ -65,7 +65,7 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
   try {
     broker = config.mqtt.embedded
       ? await openBroker({ host: config.mqtt.host, port: config.mqtt.port, mqttInternal, directory, intake: () => intake, rates, log })
-      : await openOutsideBroker({ url: config.mqtt.url, intake, log });
+      : await openOutsideBroker({ url: config.mqtt.url, dataDirectory: config.dataDirectory, intake, log });
     for (const facility of await directory.gatewayFacilities()) tellGateways(await directory.of(facility));
   } catch (error) {
     await Promise.allSettled([broker?.close(), directory.close(), ledger.close()]);
