@@ -22,7 +22,25 @@ export const NewDevice = z.object({
     .refine(text => Date.parse(text) <= Date.now(), { message: 'must not be in the future' })
     .optional(),
 });
-// GET /api/devices/profiles → the device profiles of this hub (devices/profiles/*.json)
+/** GET /api/devices/profiles → ProfileView[]: the device profiles of this hub (devices/profiles/*.json). */
+export interface ProfileView {
+  id: string;
+  name: Text;
+  intervalSeconds: number;
+  /** Sends when something happens, and its state every `intervalSeconds`. */
+  event?: boolean;
+  /** Used now and then: no sample is expected. */
+  occasional?: boolean;
+  quantities: {
+    name: string;
+    label: Text;
+    /** `boolean` travels as `vb`. */
+    kind: 'number' | 'boolean' | 'count';
+    senmlUnit: string;
+    minimum: number;
+    maximum: number;
+  }[];
+}
 export interface Credentials {
   device: string;
   facility: string;

@@ -1,4 +1,5 @@
 // A stand-in hub for tests of pages alone: answers with the facts of `fixtures.ts` and lets a test fail, raise or change things at will.
+
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -7,6 +8,7 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import { Server } from 'socket.io';
+import { loadProfiles } from '../../devices/index.ts';
 import type { AlertView, RiskState } from '../../hub/alerts/contract.ts';
 import type { PersonRole } from '../../hub/identity/actor.ts';
 import type { SessionView } from '../../hub/identity/contract.ts';
@@ -160,6 +162,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     })
     .put('/alerts/hint/:patient', context => context.json({}))
     .get('/vitals/:patient', context => context.json(hub.facts.day))
+    .get('/devices/profiles', context => context.json([...loadProfiles().values()]))
     .get('/devices/coverage', context => context.json(hub.facts.coverage))
     .get('/devices', context => context.json(hub.facts.benchDevices))
     .post('/devices', context => context.json(secret, 201))

@@ -4,6 +4,6 @@ export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantVi
 export type { ProblemBody, Text } from '../../../hub/http/problem.ts';
 export type { PersonRole, RoleAt } from '../../../hub/identity/actor.ts';
 export type { LinkView, PersonView, SessionView } from '../../../hub/identity/contract.ts';
-export type { BenchMessage, CoverageView, Credentials, DeviceView, RefusalView } from '../../../hub/ingest/contract.ts';
+export type { BenchMessage, CoverageView, Credentials, DeviceView, ProfileView, RefusalView } from '../../../hub/ingest/contract.ts';
 export type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../../hub/records/contract.ts';
 export type { DayView, LiveEvents, LiveVitals, Series } from '../../../hub/vitals/contract.ts';
