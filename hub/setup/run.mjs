@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import path from 'node:path';
 import { explain, ROOT, setUp, stopOnSignals, takeOptions } from './setup.mjs';
 
-const HELP = `Usage: node hub/setup/run.mjs [--for run|test] [--with-tensorflow] FILE [ARGUMENT]…
+const HELP = `Usage: node hub/setup/run.mjs [--for run|test|foundation] [--with-tensorflow] FILE [ARGUMENT]…
 
 Sets up what is missing, then runs FILE with the project's Node.
 `;

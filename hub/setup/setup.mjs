@@ -135,12 +135,13 @@ export function explain(error, signal) {
   return 1;
 }
 
-const HELP = `Usage: node hub/setup/setup.mjs [--for run|test] [--with-tensorflow]
+const HELP = `Usage: node hub/setup/setup.mjs [--for run|test|foundation] [--with-tensorflow]
 
 Prepares this checkout: npm packages, Node, PostgreSQL, the mediasoup worker, InfluxDB, the web application.
 What is done is skipped, so it can run at any time.
 
   --for test          also Chromium, for the tests in a browser
+  --for foundation    npm packages and Node alone, for commands that need no hub
   --with-tensorflow   also TensorFlow's native library, for training (never needed)
 
 MEDIASOUP_WORKER_BIN  a mediasoup worker that is there already
@@ -154,7 +155,7 @@ export function takeOptions(args) {
   while (args[0]?.startsWith('--')) {
     const name = args.shift();
     if (name === '--with-tensorflow') options.withTensorflow = true;
-    else if (name === '--for' && ['run', 'test'].includes(args[0])) options.purpose = args.shift();
+    else if (name === '--for' && ['run', 'test', 'foundation'].includes(args[0])) options.purpose = args.shift();
     else if (name === '--help') options.help = true;
     else throw new SetupProblem(`Unknown option ${name}${name === '--for' ? ` ${args[0] ?? ''}` : ''}. See --help.`, { remedy: '' });
   }

@@ -1,10 +1,11 @@
 // A whole hub of its own for tests and benches: its processes, on free ports, with its data in a folder that goes away.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '../../hub/store/child.ts';
+import { portOr } from '../../simulator/demo/processes.ts';
 
 const PRODUCT = path.resolve(import.meta.dirname, '../..');
 
@@ -40,7 +41,8 @@ export async function startHub(
   } = {},
 ): Promise<TestHub> {
   const dataDirectory = options.dataDirectory ?? temporaryFolder();
-  const [http, mqttPort, media] = [await freePort(), await freePort(), await freePort()];
+  const [http, mqttPort] = [await freePort(), await freePort()];
+  const media = await portOr(0, availableParallelism());
   const url = `http://localhost:${http}`;
   const child: ChildProcess = spawn(process.execPath, [path.join(PRODUCT, options.file ?? 'hub/main.ts'), ...(options.args ?? [])], {
     cwd: PRODUCT,
