@@ -35,8 +35,8 @@ describe.skipIf(!MOSQUITTO)('behind Mosquitto', () => {
     client = await connectAsync(url, { reconnectPeriod: 50 });
   });
   afterAll(async () => {
-    await client.endAsync(true);
     for (const child of processes) child.kill('SIGKILL');
+    await client.endAsync(true);
     await database.close();
     rmSync(folder, { recursive: true, force: true });
   });
