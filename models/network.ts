@@ -40,6 +40,8 @@ export interface Rows {
   /** 0 or 1, `[count, outputs]`. */
   labels: Uint8Array;
   count: number;
+  /** What each row counts in the loss, `[count]`; 1 if missing. */
+  weights?: Float32Array;
 }
 
 export interface FitOptions {
@@ -86,7 +88,7 @@ export function fitNetwork(network: tfl.LayersModel, rows: Rows, options: FitOpt
         for (let o = 0; o < outputs; o++) {
           const label = rows.labels[row * outputs + o]!;
           y[i * outputs + o] = label;
-          w[i * outputs + o] = label ? weights[o]! : 1;
+          w[i * outputs + o] = (label ? weights[o]! : 1) * (rows.weights?.[row] ?? 1);
         }
       }
       const cost = tf.tidy(() => {

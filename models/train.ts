@@ -13,11 +13,14 @@ import { FEATURES } from './features.ts';
 import { type ModelFile, readModel, saveModel } from './files.ts';
 import { fitModel, probabilitiesOf } from './fit.ts';
 import { simulate } from './stream.ts';
+import { trainHome } from './tihm/train.ts';
 
 const HELP = `npm run train -- NAME [options]
 
 Trains models/NAME (facility is the one that is shipped) on residents of simulated facilities and evaluates it on facilities that it
 has not seen. Repeatable: the same options give the same model.
+
+home is the model for homes with motion sensors, on real data: npm run train -- home --help.
 
   --residents N    simulated residents for training and validation (default 240, in 12 facilities)
   --test N         residents of unseen facilities for the card (default 64, in 4 facilities)
@@ -205,7 +208,8 @@ function progress(line: string) {
   else if (/0\/|(\d+)\/\1$/.test(line)) say(line);
 }
 
-await main(process.argv.slice(2)).catch((error: Error) => {
+const wanted = process.argv.slice(2);
+await (wanted[0] === 'home' ? trainHome(wanted.slice(1)) : main(wanted)).catch((error: Error) => {
   process.stderr.write(`${error.message}\nSee npm run train -- --help.\n`);
   process.exitCode = 1;
 });

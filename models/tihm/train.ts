@@ -1,0 +1,72 @@
+// `npm run train -- home`: fits the home model on a folder in TIHM's form and writes it with its card.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { chooseBackend } from '../backend.ts';
+import { writeHomeCard } from './card.ts';
+import { predictLead, reportLead } from './evaluate.ts';
+import { readHomes } from './homes.ts';
+import { learn } from './learn.ts';
+import { watchedRows } from './protocols.ts';
+import type { LeadReport } from './report.ts';
+import { LEADS, slotsOf } from './slots.ts';
+import { type HomeModel, saveHomeModel } from './store.ts';
+
+export const HOME_HELP = `npm run train -- home --data DIR [options]
+
+Fits models/home on the homes of DIR (TIHM's files) and writes it with its card. Repeatable: the same data and seed give the same weights.
+
+  --data DIR      the folder (needed)
+  --seed S        seed (default 1)
+  --seeds N       seeds of the evaluation on the card (default 1); 0 leaves it out
+  --figures FILE  evaluation on the card from what npm run evaluate -- --json FILE wrote, instead of measuring again
+  --out FOLDER    where to write it (default models/home)
+`;
+
+/** @param args What follows `home`. @throws Error for the person at the terminal. */
+export async function trainHome(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      data: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '1' },
+      figures: { type: 'string' },
+      out: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HOME_HELP);
+    return;
+  }
+  if (!values.data) throw new Error('--data DIR is needed: the folder that holds the files of TIHM.');
+  const [seed, seeds] = [Number(values.seed), Number(values.seeds)];
+  await chooseBackend('wasm');
+  const homes = await readHomes(values.data);
+  const watched = watchedRows(slotsOf(homes, 0));
+  const leads: HomeModel['leads'] = [];
+  const reports: LeadReport[] = values.figures ? (JSON.parse(readFileSync(values.figures, 'utf8')) as LeadReport[]) : [];
+  for (const lead of LEADS) {
+    const slots = slotsOf(homes, lead);
+    const { members, platt, chosen, tried } = learn(slots, watched, { knows: 'both', seed });
+    leads.push({ lead, members, platt, chosen, tried });
+    process.stderr.write(`${lead} h: ${chosen}\n`);
+    if (seeds > 0 && !values.figures) reports.push(reportLead(slots, watched, predictLead(slots, watched, seeds)));
+  }
+  const hash = createHash('sha256');
+  for (const { members } of leads) for (const { weights } of members) for (const one of weights) hash.update(new Uint8Array(one.buffer));
+  const created = new Date().toISOString().slice(0, 10);
+  const model: HomeModel = { name: 'home', version: `${created.replaceAll('-', '.')}-${hash.digest('hex').slice(0, 8)}`, leads };
+  const folder = values.out ?? path.resolve(import.meta.dirname, '../home');
+  saveHomeModel(folder, model);
+  writeHomeCard(folder, {
+    model,
+    created,
+    command: `npm run train -- home --data DIR --seed ${seed}${values.figures ? ' --figures FILE' : ` --seeds ${seeds}`}`,
+    homes: homes.homes.length,
+    reports,
+  });
+  process.stderr.write(`written to ${folder}\n`);
+}
