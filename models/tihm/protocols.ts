@@ -1,7 +1,7 @@
 // The two ways to ask what the home model is worth: people it never saw, and the weeks of the paper.
 import { DAY_HOURS, HOUR_MS, type Homes } from './homes.ts';
 import { INPUTS } from './inputs.ts';
-import { applyLead, homeFolds, type Knows, type LeadModel, learn } from './learn.ts';
+import { applyLead, homeFolds, type Knows, learn } from './learn.ts';
 import type { Slots } from './slots.ts';
 
 export const FOLDS = 10;
@@ -121,5 +121,3 @@ function bestLevel(all: Day[]): number {
   }
   return level;
 }
-
-export type { LeadModel };

@@ -1,0 +1,148 @@
+// The home model: nothing from the future, nothing from other homes, and any folder in TIHM's form.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chooseBackend } from '../../models/backend.ts';
+import { seeded } from '../../models/random.ts';
+import { predictionRows } from '../../models/tihm/evaluate.ts';
+import { CHANNELS, DAY_HOURS, HOUR_MS, type Homes, isoOf, readHomes, timeOf } from '../../models/tihm/homes.ts';
+import { HomeView, INPUTS } from '../../models/tihm/inputs.ts';
+import { applyLead, homeFolds, learn, scalingOf } from '../../models/tihm/learn.ts';
+import { chanceSensitivity, sensitivityAt } from '../../models/tihm/measures.ts';
+import { watchedRows } from '../../models/tihm/protocols.ts';
+import { LEADS, slotsOf } from '../../models/tihm/slots.ts';
+import { readHomeModel, saveHomeModel } from '../../models/tihm/store.ts';
+
+const START = timeOf('2024-02-01 00:00:00');
+const DAYS = 16;
+const ROOMS = ['Hallway', 'Lounge', 'Kitchen', 'Bedroom', 'Bathroom', 'Front Door', 'Fridge Door'];
+let folder: string;
+let homes: Homes;
+
+/** Twelve homes; on some afternoons of some homes someone paces, and is labelled at 18:00. */
+beforeAll(async () => {
+  await chooseBackend('wasm');
+  folder = mkdtempSync(path.join(tmpdir(), 'homes-'));
+  const random = seeded(5);
+  const stamp = (at: number) => isoOf(at).replace('T', ' ');
+  let activity = 'patient_id,location_name,date\n';
+  let labels = 'patient_id,date,type\n';
+  let physiology = 'patient_id,date,device_type,value,unit\n';
+  for (let home = 0; home < 12; home++)
+    for (let day = 0; day < DAYS; day++) {
+      const midnight = START + day * DAY_HOURS * HOUR_MS;
+      const paces = home % 2 === 0 && (day * 7 + home) % 5 === 0;
+      physiology += `h${home},${stamp(midnight + 9 * HOUR_MS)},Heart rate,${60 + Math.floor(random() * 20)},beats/min\n`;
+      if (paces) labels += `h${home},${stamp(midnight + 18 * HOUR_MS + 61_000)},Agitation\n`;
+      for (let hour = 6; hour < 23; hour++)
+        for (let i = 0; i < (paces && hour > 12 && hour < 18 ? 30 : 4); i++)
+          activity += `h${home},${ROOMS[Math.floor(random() * ROOMS.length)]},${stamp(midnight + hour * HOUR_MS + Math.floor(random() * HOUR_MS))}\n`;
+    }
+  writeFileSync(path.join(folder, 'Activity.csv.gz'), gzipSync(activity));
+  writeFileSync(path.join(folder, 'Labels.csv'), labels);
+  writeFileSync(path.join(folder, 'Physiology.csv'), physiology);
+  writeFileSync(path.join(folder, 'Demographics.csv'), 'patient_id,age,sex\nh0,"(70, 80]",Female\nsilent,"(80, 90]",Male\n');
+  homes = await readHomes(folder);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a folder of the same form is read: homes, hours, a home that never sent anything, quoted fields', () => {
+  expect(homes.homes.map(({ id }) => id)).toContain('silent');
+  expect(homes.homes).toHaveLength(13);
+  expect(homes.hours).toBe(DAYS * DAY_HOURS);
+  const silent = slotsOf(homes, 0);
+  const rows = Array.from({ length: silent.count }, (_, row) => row).filter(row => silent.homes[silent.home[row]!] === 'silent');
+  expect(rows.every(row => silent.coverage[row] === 0)).toBe(true);
+});
+
+test('a folder without activity is refused with what to give', async () => {
+  await expect(readHomes(tmpdir())).rejects.toThrow(/Activity\.csv/);
+});
+
+test('what happens after the stamp less the lead changes no input, at any lead', () => {
+  const slotIndex = 10 * DAY_HOURS + 18;
+  for (const lead of LEADS) {
+    const hour = slotIndex - lead;
+    const now = START + hour * HOUR_MS;
+    const changed: Homes = {
+      ...homes,
+      outage: homes.outage.map((value, index) => (index >= hour ? 1 : value)),
+      homes: homes.homes.map(home => ({
+        ...home,
+        counts: Object.fromEntries(
+          CHANNELS.map(channel => [channel, home.counts[channel].map((count, index) => (index >= hour ? count * 3 + 7 : count))]),
+        ) as Homes['homes'][number]['counts'],
+        measurements: [...home.measurements.filter(({ at }) => at < now), { at: now, type: 'Heart rate', value: 190 }],
+        labels: [...home.labels.filter(({ at }) => at < now), { at: now, type: 'Agitation' }],
+      })),
+    };
+    const at = (all: Homes) => new HomeView(all, all.homes[0]!).at(hour, 18, START + slotIndex * HOUR_MS);
+    const coverage = (all: Homes) => new HomeView(all, all.homes[0]!).coverage(hour);
+    expect(Array.from(at(changed))).toEqual(Array.from(at(homes)));
+    expect(coverage(changed)).toBe(coverage(homes));
+  }
+});
+
+test('every input has its own name and a value or none', () => {
+  expect(new Set(INPUTS.map(({ name }) => name)).size).toBe(INPUTS.length);
+  const slots = slotsOf(homes, 0);
+  expect(slots.inputs).toHaveLength(slots.count * INPUTS.length);
+  expect(slots.inputs.some(value => value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)).toBe(false);
+});
+
+test('no home is in two folds, and scaling does not see homes that are left out', () => {
+  const folds = homeFolds([...Array(13).keys()], 5, 3);
+  expect(folds.flat().sort((a, b) => a - b)).toEqual([...Array(13).keys()]);
+  const slots = slotsOf(homes, 0);
+  const training = watchedRows(slots).filter(row => slots.home[row] !== 0);
+  const before = scalingOf(slots, training, [0, 5, 20]);
+  const other = {
+    ...slots,
+    inputs: slots.inputs.map((value, index) => (slots.home[Math.floor(index / INPUTS.length)] === 0 ? 1e6 : value)),
+  };
+  expect(scalingOf(other, training, [0, 5, 20])).toEqual(before);
+});
+
+test('the same seed learns the same model, it ranks pacing first, and it survives being written', { timeout: 60_000 }, () => {
+  const slots = slotsOf(homes, 0);
+  const rows = watchedRows(slots);
+  const [one, two] = [learn(slots, rows, { knows: 'sensors', seed: 4 }), learn(slots, rows, { knows: 'sensors', seed: 4 })];
+  const probabilities = applyLead(one, slots, rows);
+  expect(Array.from(applyLead(two, slots, rows))).toEqual(Array.from(probabilities));
+  const labels = Uint8Array.from(rows, row => slots.labels[row]!);
+  expect(sensitivityAt({ scores: probabilities, labels }, 0.5)).toBeGreaterThan(0.9);
+  const written = path.join(folder, 'model');
+  saveHomeModel(written, { name: 'home', version: 'test', leads: [one] });
+  expect(Array.from(applyLead(readHomeModel(written).leads[0]!, slots, rows))).toEqual(Array.from(probabilities));
+});
+
+test('predictions are written as patient_id,slot,lead_hours,probability,coverage, three a day for every home', () => {
+  const slots = slotsOf(homes, 6);
+  const lines = predictionRows(slots, new Float32Array(slots.count).fill(0.25)).trim().split('\n');
+  expect(lines).toHaveLength(13 * DAYS * 3);
+  expect(lines[0]).toMatch(/^h0,2024-02-01T08:00:00,6,0\.250000,\d\.\d{3}$/);
+});
+
+test('sensitivity keeps to the budget of false alerts, and chance has no better than its share', () => {
+  const labels = Uint8Array.from({ length: 210 }, (_, index) => (index < 10 ? 1 : 0));
+  const scores = Float32Array.from(labels, (label, index) => (label && index < 6 ? 1 : index < 30 ? 0.5 : 0));
+  expect(sensitivityAt({ scores, labels }, 0.5)).toBeCloseTo(0.6);
+  expect(sensitivityAt({ scores, labels }, 2)).toBeCloseTo(1);
+  expect(chanceSensitivity(labels, 0.5)).toBeCloseTo(0.025);
+});
+
+const SHARED = path.join(process.env.HUB_TEST_DATA ?? path.resolve(import.meta.dirname, '../../../shared/data'), 'tihm');
+const SHIPPED = path.resolve(import.meta.dirname, '../../models/home');
+test.skipIf(!existsSync(SHARED))(
+  'on TIHM (skipped where its folder is absent) the outage of 2019-06-16 is no quiet day, and the shipped model knows every lead',
+  async () => {
+    const tihm = await readHomes(SHARED);
+    const noon = (timeOf('2019-06-16 12:00:00') - tihm.start) / HOUR_MS;
+    expect(tihm.outage[noon]).toBe(1);
+    expect(tihm.outage[noon + 48]).toBe(0);
+    expect(readHomeModel(SHIPPED).leads.map(({ lead }) => lead)).toEqual([...LEADS]);
+  },
+);
