@@ -149,6 +149,7 @@ async function main(args: string[]): Promise<void> {
     process.stdout.write(`${leadText(report)}\n`);
     if (values.json) writeFileSync(values.json, `${JSON.stringify(reports, null, 1)}\n`);
   }
+  if (given) say('Scored with a model as it is: the figures are honest only for homes that it was not trained on.');
   if (!hasLabels) say('There is no label of agitation in this folder: predictions only, nothing to measure.');
   else {
     process.stdout.write(`${leadTable(reports)}\n`);
