@@ -36,6 +36,7 @@ export const HOME_TEXT = {
     'One country, one season, one system of sensors; people who live alone were not told apart from couples.',
     'One home has 33 of the 105 labels: intervals by home are wide.',
     'Label history needs someone who goes on labelling.',
+    'A lead without a row in the table below was trained and not measured. Physiology, kettle and demographics are not used.',
     'Sensitivities at a budget of false alerts set the level on the measured stamps themselves, to compare methods at equal alerts.',
   ],
 };
