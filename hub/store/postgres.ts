@@ -26,7 +26,9 @@ export interface Database {
 /** Opens a pool on `url`. `connections` bounds this process's share of the server's connections. */
 export function openDatabase(url: string, options: { connections?: number; onError?: (error: Error) => void } = {}): Database {
   const pool = new pg.Pool({ connectionString: url, max: options.connections ?? 10 });
-  pool.on('error', error => options.onError?.(error));
+  // The pool listens only to its idle connections: one that broke in the middle of a transaction would end the whole process.
+  pool.on('connect', client => client.on('error', error => options.onError?.(error)));
+  pool.on('error', () => undefined);
   const kysely = new Kysely<NoTables>({ dialect: new PostgresDialect({ pool }) });
   const listener = new Listener(url, error => options.onError?.(error));
   return {

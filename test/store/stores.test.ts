@@ -1,5 +1,6 @@
 // The stores as the areas use them: samples overwrite by series and time, notifications reach listeners.
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
+import { sql } from 'kysely';
 import { afterAll, expect, test } from 'vitest';
 import { openDatabase } from '../../hub/store/index.ts';
 import { freshDatabase, sampleStore, unique } from '../harness/index.ts';
@@ -25,6 +26,21 @@ test('a notification reaches every listener of its channel and no other', async 
   await database.notify('here', { id: 7 });
   await expect.poll(() => heard).toEqual([{ id: 7 }]);
   await stop();
+});
+
+test('a connection that breaks in the middle of a transaction ends that transaction, and nothing else', async () => {
+  const problems: string[] = [];
+  const own = openDatabase(database.url, { connections: 1, onError: error => problems.push(error.message) });
+  const broken = own.kysely.transaction().execute(async transaction => {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(transaction);
+    await sql`select pg_terminate_backend(${rows[0]!.pid})`.execute(database.kysely);
+    // No question is under way when the connection ends.
+    await expect.poll(() => problems.length).toBeGreaterThan(0);
+    await sql`select 1`.execute(transaction);
+  });
+  await expect(broken).rejects.toThrow();
+  expect((await sql<{ one: number }>`select 1 as one`.execute(own.kysely)).rows).toEqual([{ one: 1 }]);
+  await own.close();
 });
 
 test('while the database is away a listener tries again at a calm pace, and hears again afterwards', async () => {
