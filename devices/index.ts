@@ -11,8 +11,11 @@ export {
   deviceTopic,
   deviceUsername,
   GATEWAY,
+  type GatewayChannel,
   gatewayDevicesTopic,
+  gatewayTopic,
   gatewayUsername,
+  identityUri,
   isId,
   type Login,
   type PackFormat,
@@ -21,5 +24,6 @@ export {
   type SubjectType,
   storedTopic,
   type Topic,
+  usernameOf,
 } from './topics.ts';
 export { isLoincCode, SECONDARY_UNITS, SENML_UNITS } from './units.ts';

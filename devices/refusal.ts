@@ -16,7 +16,8 @@ export type RefusalReason =
   | 'time-implausible'
   | 'not-assigned'
   | 'profile-unknown'
-  | 'rate-exceeded';
+  | 'rate-exceeded'
+  | 'csr-refused';
 
 /** One reading that is not taken; the others of its pack may be. */
 export interface Refusal {

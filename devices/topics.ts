@@ -2,13 +2,16 @@
 
 /** Format of a pack, as the last level of its topic says. */
 export type PackFormat = 'json' | 'cbor';
-/** Last level of a device's topic. `state`, `json`, `cbor` go to the hub; `config` and `refused` come from it. */
-export type DeviceChannel = PackFormat | 'state' | 'config' | 'refused';
+/** Last level of a device's topic. `state`, `json`, `cbor`, `csr` go to the hub; `config`, `refused`, `certificate` come from it. */
+export type DeviceChannel = PackFormat | 'state' | 'config' | 'refused' | 'csr' | 'certificate';
+/** Last level of the gateway's own topic, beside `devices`: `csr` goes to the hub, the others come from it. */
+export type GatewayChannel = 'config' | 'refused' | 'csr' | 'certificate';
 
 const ID = /^[A-Za-z0-9-]{1,64}$/;
 const SUBJECT_TYPES = ['Patient', 'Location'] as const;
 export type SubjectType = (typeof SUBJECT_TYPES)[number];
-const CHANNELS: readonly string[] = ['json', 'cbor', 'state', 'config', 'refused'];
+const GATEWAY_CHANNELS: readonly string[] = ['config', 'refused', 'csr', 'certificate'];
+const CHANNELS: readonly string[] = ['json', 'cbor', 'state', ...GATEWAY_CHANNELS];
 
 /** Ids of facilities and devices: 1 to 64 letters, digits and hyphens. */
 export const isId = (text: string): boolean => ID.test(text);
@@ -19,6 +22,7 @@ export const GATEWAY = 'gateway';
 export type Topic =
   | { kind: 'device'; facility: string; device: string; channel: DeviceChannel }
   | { kind: 'gateway-devices'; facility: string }
+  | { kind: 'gateway'; facility: string; channel: GatewayChannel }
   | { kind: 'stored'; facility: string; subjectType: SubjectType; subject: string }
   | { kind: 'bench'; facility: string; device: string };
 
@@ -32,7 +36,10 @@ export function parseTopic(topic: string): Topic | null {
 
 function parseCare([facility = '', device = '', channel = '', ...more]: string[]): Topic | null {
   if (more.length || !isId(facility) || !isId(device)) return null;
-  if (device === GATEWAY) return channel === 'devices' ? { kind: 'gateway-devices', facility } : null;
+  if (device === GATEWAY) {
+    if (channel === 'devices') return { kind: 'gateway-devices', facility };
+    return GATEWAY_CHANNELS.includes(channel) ? { kind: 'gateway', facility, channel: channel as GatewayChannel } : null;
+  }
   return CHANNELS.includes(channel) ? { kind: 'device', facility, device, channel: channel as DeviceChannel } : null;
 }
 
@@ -57,6 +64,8 @@ export function deviceTopic(facility: string, device: string, channel: DeviceCha
 }
 /** Retained list of the facility's devices for its gateway (hub → edge). */
 export const gatewayDevicesTopic = (facility: string) => `care/1/${id(facility)}/${GATEWAY}/devices`;
+/** `care/1/<facility>/gateway/<channel>`: what concerns the gateway itself. */
+export const gatewayTopic = (facility: string, channel: GatewayChannel) => `care/1/${id(facility)}/${GATEWAY}/${channel}`;
 /** Batches that InfluxDB has taken, for the hub's own roles. `subject` is `Patient/…` or `Location/…`. */
 export function storedTopic(facility: string, subject: string): string {
   const topic = `hub/1/stored/${id(facility)}/${subject}`;
@@ -76,5 +85,11 @@ export function parseUsername(username: string): Login | null {
   if (rest.length || !isId(first) || !isId(second) || second === GATEWAY) return null;
   return first === GATEWAY ? { kind: 'gateway', facility: second } : { kind: 'device', facility: first, device: second };
 }
+/** How a certificate names its holder, in the subject alternative name (RFC 5280, section 4.2.1.6): the username is its common name. */
+export const identityUri = (login: Exclude<Login, { kind: 'hub' }>): string =>
+  login.kind === 'gateway' ? `urn:hub:gateway:${id(login.facility)}` : `urn:hub:device:${id(login.facility)}:${id(login.device)}`;
+/** The username of a device or a gateway. */
+export const usernameOf = (login: Exclude<Login, { kind: 'hub' }>): string =>
+  login.kind === 'gateway' ? gatewayUsername(login.facility) : deviceUsername(login.facility, login.device);
 export const deviceUsername = (facility: string, device: string) => `${id(facility)}/${id(device)}`;
 export const gatewayUsername = (facility: string) => `${GATEWAY}/${id(facility)}`;

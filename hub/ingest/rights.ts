@@ -5,6 +5,8 @@ export type Publication =
   /** Samples of a device. */
   | { kind: 'pack'; facility: string; device: string; format: PackFormat }
   | { kind: 'state'; facility: string; device: string }
+  /** A request for a certificate, by the device or gateway itself. */
+  | { kind: 'csr'; login: Exclude<Login, { kind: 'hub' }> }
   /** Passed on to subscribers as it is (the hub's own roles). */
   | { kind: 'forward' }
   | { kind: 'refused'; refusal: Refusal };
@@ -18,8 +20,19 @@ export function publicationOf(login: Login, text: string): Publication {
     if (!own) return { kind: 'refused', refusal: foreign(login) };
     return channel === 'state' ? { kind: 'state', facility, device } : { kind: 'pack', facility, device, format: channel };
   }
+  // Nobody asks for another: not a gateway for its devices, and not an outside broker, behind which nobody can be told apart.
+  if (topic && 'channel' in topic && topic.channel === 'csr')
+    return isOwn(login, topic) ? { kind: 'csr', login } : { kind: 'refused', refusal: foreign(login) };
   if (login.kind === 'hub') return { kind: 'forward' };
   return { kind: 'refused', refusal: topic ? foreign(login) : unknown };
+}
+
+function isOwn(
+  login: Login,
+  topic: { kind: 'device'; facility: string; device: string } | { kind: 'gateway'; facility: string },
+): login is Exclude<Login, { kind: 'hub' }> {
+  if (login.kind === 'hub' || login.facility !== topic.facility) return false;
+  return topic.kind === 'gateway' ? login.kind === 'gateway' : login.kind === 'device' && login.device === topic.device;
 }
 
 /** Whether the login may receive what the topic filter names. */
@@ -28,8 +41,8 @@ export function maySubscribe(login: Login, filter: string): boolean {
   const [root, version, facility, device = '', channel, ...more] = filter.split('/');
   if (root !== 'care' || version !== '1' || facility !== login.facility || more.length) return false;
   const fromHub = channel === 'config' || channel === 'refused';
-  if (login.kind === 'device') return device === login.device && fromHub;
-  if (device === GATEWAY) return channel === 'devices';
+  if (login.kind === 'device') return device === login.device && (fromHub || channel === 'certificate');
+  if (device === GATEWAY) return fromHub || channel === 'devices' || channel === 'certificate';
   return (device === '+' || isId(device)) && fromHub;
 }
 

@@ -7,6 +7,7 @@ import {
   checkReadings,
   deviceTopic,
   gatewayDevicesTopic,
+  gatewayTopic,
   isLoincCode,
   loadProfiles,
   type Pack,
@@ -102,6 +103,7 @@ describe('topics', () => {
   test('what is made is read back', () => {
     expect(parseTopic(deviceTopic('f1', 'bed-1', 'cbor'))).toEqual({ kind: 'device', facility: 'f1', device: 'bed-1', channel: 'cbor' });
     expect(parseTopic(gatewayDevicesTopic('f1'))).toEqual({ kind: 'gateway-devices', facility: 'f1' });
+    expect(parseTopic(gatewayTopic('f1', 'csr'))).toEqual({ kind: 'gateway', facility: 'f1', channel: 'csr' });
     expect(parseTopic(storedTopic('f1', 'Patient/a.b'))).toEqual({
       kind: 'stored',
       facility: 'f1',
