@@ -6,7 +6,8 @@ import { type Actor, hasRole, type Person, service } from '../identity/actor.ts'
 import { currentModel, latestPredictions } from '../predict/index.ts';
 import type { Action, Records } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
-import type { AlertRaiser, AlertView, FloorView, Outcome, ResidentTile } from './contract.ts';
+import { causeRaiser } from './causes.ts';
+import type { AlertRaiser, AlertView, CauseRaiser, FloorView, Outcome, ResidentTile } from './contract.ts';
 import { alertView, byFloor, tileOf } from './floor.ts';
 import { facilityName, type ResidentCard, readHint, residentCards, writeHint } from './people.ts';
 import { alertRaiser } from './raising.ts';
@@ -15,7 +16,7 @@ import { type AlertRow, alertById, alertsOfFacility, alertsOfPatient, changing, 
 const READ = { ja: 'BPSD の予測と通知を見る', en: 'see predictions and alerts of BPSD' };
 const CARERS = ['caregiver', 'manager'] as const;
 
-export interface Alerts extends AlertRaiser {
+export interface Alerts extends AlertRaiser, CauseRaiser {
   /** @throws Problem 403, 404. An alert that is acknowledged already stays as it is. */
   acknowledge(actor: Person, id: string): Promise<AlertView>;
   /** Closes the alert with what happened; once more corrects it. @throws Problem 403, 404, 422 (onset in the future) */
@@ -73,7 +74,7 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
     const at = now();
     const newest = Math.max(0, ...[...latest.values()].map(one => one.madeAt.getTime()));
     return {
-      tiles: cards.map(card => tileOf(card, latest.get(card.patient), open.get(card.patient), at)),
+      tiles: cards.map(card => tileOf(card, latest.get(card.patient), open.get(card.patient) ?? [], at)),
       predictedAt: newest ? new Date(newest).toISOString() : null,
     };
   }
@@ -94,6 +95,7 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
 
   return {
     ...alertRaiser({ database, log, now }),
+    ...causeRaiser({ database, log }),
     async acknowledge(actor, id) {
       const row = await permitted(actor, id, 'update', { ja: '通知を確認する', en: 'acknowledge an alert' });
       const [changed] = await changing(database, async transaction => {

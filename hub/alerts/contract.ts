@@ -31,14 +31,32 @@ export interface PredictionView {
   model: { name: string; version: string };
 }
 
+export const ALERT_KINDS = ['call', 'fall', 'vital', 'bpsd', 'uncovered'] as const;
+/** bpsd: a predicted risk. call: the resident calls. vital: a sign out of its bounds. uncovered: nobody watches, for the devices are silent. */
+export type AlertKind = (typeof ALERT_KINDS)[number];
+
+/** How pressing a kind is. urgent: go at once. act: go soon. watch: see to it in this shift. */
+export const TIER_OF: Record<AlertKind, Tier> = { call: 'urgent', fall: 'urgent', vital: 'act', bpsd: 'act', uncovered: 'watch' };
+export type Tier = 'watch' | 'act' | 'urgent';
+
+/** The most pressing first: kinds in the order of ALERT_KINDS, and what nobody has taken before what somebody has. */
+export const byUrgency = (a: Pick<AlertView, 'kind' | 'state'>, b: Pick<AlertView, 'kind' | 'state'>): number =>
+  Number(a.state !== 'open') - Number(b.state !== 'open') || ALERT_KINDS.indexOf(a.kind) - ALERT_KINDS.indexOf(b.kind);
+
 export interface AlertView {
   id: string;
+  kind: AlertKind;
+  /** How pressing: by its kind. */
+  tier: Tier;
   patient: string;
   residentName: string;
   room: string;
   facility: string;
   raisedAt: string;
-  prediction: PredictionView;
+  /** Of a predicted risk; null for the other kinds. */
+  prediction: PredictionView | null;
+  /** The reason in words; null for a predicted risk, whose reasons the prediction has. */
+  detail: Text | null;
   state: 'open' | 'acknowledged' | 'resolved';
   acknowledgedBy: string | null;
   acknowledgedAt: string | null;
@@ -47,7 +65,7 @@ export interface AlertView {
   comment: string | null;
   resolvedBy: string | null;
   resolvedAt: string | null;
-  /** ISO time at which the risk fell again, as the hub saw it. */
+  /** ISO time at which the risk fell again, or the cause was over, as the hub saw it. */
   riskFellAt: string | null;
   /** The facility's own hint for this resident: what helps this person. */
   careHint: string | null;
@@ -55,6 +73,31 @@ export interface AlertView {
 
 export const OUTCOMES = ['episode', 'prevented', 'false', 'unknown'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
+
+/** Something that happened to a resident which somebody should see to. */
+export interface Cause {
+  patient: string;
+  facility: string;
+  kind: Exclude<AlertKind, 'bpsd'>;
+  /** The reason in words, without the resident's name. */
+  detail: Text;
+  /** When it began; Date or ms since 1970. */
+  at: Date | number;
+  /** Names this one cause: told again, it changes nothing. */
+  key: string;
+}
+
+/** What those who watch devices and alarms ask of the alerts. */
+export interface CauseRaiser {
+  /**
+   * Raises an alert. A resident has one unresolved alert of a kind: a new cause while one is open joins it; a new cause after it was
+   * acknowledged opens it again (someone who calls once more is heard once more).
+   * @returns the alert's id, or null when the cause was told before
+   */
+  raise(cause: Cause): Promise<string | null>;
+  /** The cause is over: noted with the alert, which stays until a person closes it. An `uncovered` one closes itself. */
+  clear(cause: { patient: string; kind: Cause['kind']; at: Date | number }): Promise<void>;
+}
 
 /** What the predict role asks of the alerts, each cycle. */
 export interface AlertRaiser {
@@ -89,7 +132,10 @@ export interface ResidentTile {
   /** ISO time since when the state holds. */
   since: string;
   prediction: PredictionView | null;
+  /** The most pressing alert that is not closed. */
   alert: AlertView | null;
+  /** All that are not closed, the most pressing first. */
+  alerts: AlertView[];
 }
 /** GET /api/alerts/floor?facility=ID */
 export interface FloorView {

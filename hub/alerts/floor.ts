@@ -1,6 +1,6 @@
 // The floor: one tile for each resident, calm, watch, act or not covered, and since when.
 import type { LatestPrediction } from '../predict/index.ts';
-import type { AlertView, FloorView, ResidentTile } from './contract.ts';
+import { type AlertView, byUrgency, type FloorView, type ResidentTile, TIER_OF } from './contract.ts';
 import type { ResidentCard } from './people.ts';
 import type { AlertRow } from './store.ts';
 
@@ -11,8 +11,11 @@ export function alertView(row: AlertRow, card: ResidentCard | undefined): AlertV
     residentName: card?.name ?? '',
     room: card?.room ?? '',
     facility: row.facility,
+    kind: row.kind,
+    tier: TIER_OF[row.kind],
     raisedAt: row.raised_at.toISOString(),
     prediction: row.prediction,
+    detail: row.detail,
     state: row.state,
     acknowledgedBy: row.acknowledged_by,
     acknowledgedAt: row.acknowledged_at?.toISOString() ?? null,
@@ -27,11 +30,14 @@ export function alertView(row: AlertRow, card: ResidentCard | undefined): AlertV
 }
 
 /** `now` in ms: a prediction that no longer stands counts as not covered, for nobody is watching then. */
-export function tileOf(card: ResidentCard, latest: LatestPrediction | undefined, alert: AlertRow | undefined, now: number): ResidentTile {
+export function tileOf(card: ResidentCard, latest: LatestPrediction | undefined, unresolved: AlertRow[], now: number): ResidentTile {
   const base = { patient: card.patient, name: card.name, room: card.room };
   const standing = latest && latest.standsUntil.getTime() > now ? latest : undefined;
-  const shown = { prediction: standing?.view ?? null, alert: alert ? alertView(alert, card) : null };
-  if (alert) return { ...base, ...shown, state: 'act', since: alert.raised_at.toISOString() };
+  const alerts = unresolved.map(row => alertView(row, card)).sort(byUrgency);
+  const [alert = null] = alerts;
+  const shown = { prediction: standing?.view ?? null, alert, alerts };
+  // A resident nobody watches is not one to run to: the tile is hatched, and says since when.
+  if (alert) return { ...base, ...shown, state: alert.kind === 'uncovered' ? 'not-covered' : 'act', since: alert.raisedAt };
   if (standing) return { ...base, ...shown, state: standing.level, since: standing.levelSince.toISOString() };
   return { ...base, ...shown, state: 'not-covered', since: (latest?.standsUntil ?? new Date(now)).toISOString() };
 }

@@ -54,7 +54,7 @@ export function alertRaiser({ database, log, now }: { database: Database; log: L
     async withoutAssessment() {
       const since = new Date(now() - 24 * 3_600_000);
       const { rows } = await sql<{ id: string; patient: string; prediction: PredictionView }>`
-        select id, patient, prediction from alerts where assessment is null and raised_at > ${since} order by raised_at limit 100`.execute(
+        select id, patient, prediction from alerts where kind = 'bpsd' and assessment is null and raised_at > ${since} order by raised_at limit 100`.execute(
         database.kysely,
       );
       return rows;
@@ -70,7 +70,7 @@ async function closeUnanswered(database: Database, at: Date) {
   await changing(database, async connection => {
     const { rows } = await sql<AlertRow>`
       update alerts set state = 'resolved', outcome = 'unknown', comment = ${UNANSWERED_WORDS}, resolved_at = ${at}
-      where state <> 'resolved' and raised_at < ${before} returning *`.execute(connection);
+      where state <> 'resolved' and kind <> 'uncovered' and raised_at < ${before} returning *`.execute(connection);
     return rows;
   });
 }

@@ -1,14 +1,18 @@
 // Alerts in PostgreSQL. Each change and its notification are one transaction: who hears of an alert finds it.
 import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Text } from '../http/problem.ts';
 import type { Database, NoTables } from '../store/index.ts';
-import type { AlertView, Outcome, PredictionView } from './contract.ts';
+import type { AlertKind, AlertView, Outcome, PredictionView } from './contract.ts';
 
 export interface AlertRow {
   id: string;
   patient: string;
   facility: string;
+  kind: AlertKind;
   raised_at: Date;
-  prediction: PredictionView;
+  /** Not null for kind `bpsd`. */
+  prediction: PredictionView | null;
+  detail: Text | null;
   state: AlertView['state'];
   fell_at: Date | null;
   acknowledged_by: string | null;
@@ -33,12 +37,14 @@ export async function changing(database: Database, change: (connection: Connecti
   });
 }
 
-/** The newest alert of each of the patients that has one. */
+/** The newest alert of a predicted risk, of each of the patients that has one. */
 export async function lastAlerts(connection: Connection, patients: string[]): Promise<Map<string, AlertRow>> {
   if (!patients.length) return new Map();
   const { rows } = await sql<AlertRow>`
     select a.* from unnest(${patients}::text[]) as wanted(patient)
-    cross join lateral (select * from alerts where patient = wanted.patient order by raised_at desc limit 1) a`.execute(connection);
+    cross join lateral (select * from alerts where patient = wanted.patient and kind = 'bpsd' order by raised_at desc limit 1) a`.execute(
+    connection,
+  );
   return new Map(rows.map(row => [row.patient, row]));
 }
 
@@ -67,9 +73,9 @@ export async function alertsOfPatient(connection: Connection, patient: string, f
 }
 
 /** Unresolved alerts of the patients. */
-export async function unresolvedOf(connection: Connection, patients: string[]): Promise<Map<string, AlertRow>> {
+export async function unresolvedOf(connection: Connection, patients: string[]): Promise<Map<string, AlertRow[]>> {
   if (!patients.length) return new Map();
   const { rows } = await sql<AlertRow>`
     select * from alerts where patient = any(${patients}::text[]) and state <> 'resolved'`.execute(connection);
-  return new Map(rows.map(row => [row.patient, row]));
+  return Map.groupBy(rows, row => row.patient);
 }

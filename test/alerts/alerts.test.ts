@@ -81,7 +81,7 @@ describe('raising', () => {
     const { body } = await get<AlertView[]>(place.caregiver, `?facility=${place.facility}`);
     expect(body).toHaveLength(1);
     expect(body[0]).toMatchObject({ residentName: '浜田 はな1', room: '201', state: 'open', prediction: { probability: 0.5 } });
-    expect(body[0]!.prediction.reasons[0]!.text.ja).toBe('心拍数がふだんより高い');
+    expect(body[0]!.prediction!.reasons[0]!.text.ja).toBe('心拍数がふだんより高い');
   });
 
   test('a risk around the level raises none twice; after the outcome, a fall and a while, the next rise is a new alert', async () => {
@@ -216,7 +216,7 @@ describe('the floor', () => {
       ['204', 'not-covered'],
     ]);
     expect(found[1]!.since).toBe(new Date(now - 10 * MINUTE).toISOString());
-    expect(found[2]!.alert?.prediction.probability).toBe(0.6);
+    expect(found[2]!.alert?.prediction?.probability).toBe(0.6);
   });
 
   test('a prediction that is no longer of now is no reassurance', async () => {

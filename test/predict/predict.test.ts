@@ -212,7 +212,7 @@ describe('a rising risk', () => {
     const raised = await alerts.of(patient, 0, now + 1);
     expect(raised).toHaveLength(1);
     expect(raised[0]).toMatchObject({ state: 'open', residentName: '浜田 はな1', room: '201' });
-    expect(raised[0]!.prediction.reasons.length).toBeGreaterThan(0);
+    expect(raised[0]!.prediction!.reasons.length).toBeGreaterThan(0);
 
     const course = await predictionsOf(database, patient, from, now + 1);
     expect(course.length).toBeGreaterThan(20);
@@ -223,7 +223,7 @@ describe('a rising risk', () => {
     expect(assessments[0]).toMatchObject({
       status: 'final',
       subject: { reference: `Patient/${patient}` },
-      prediction: [{ probabilityDecimal: Number(raised[0]!.prediction.probability!.toFixed(4)) }],
+      prediction: [{ probabilityDecimal: Number(raised[0]!.prediction!.probability!.toFixed(4)) }],
     });
     expect(assessments[0]!.note![0]!.text).toContain(service.model.version);
   });

@@ -210,7 +210,9 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
   }
   function setTile(patient: string, state: RiskState, alert: AlertView): void {
     for (const floor of hub.facts.floor.floors)
-      floor.residents = floor.residents.map(tile => (tile.patient === patient ? { ...tile, state, alert, since: alert.raisedAt } : tile));
+      floor.residents = floor.residents.map(tile =>
+        tile.patient === patient ? { ...tile, state, alert, alerts: [alert], since: alert.raisedAt } : tile,
+      );
   }
 
   const hub: FixtureHub = {
@@ -248,7 +250,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       hub.facts.alerts = [alert, ...hub.facts.alerts];
       setTile(patient, 'act', alert);
       live.emit('alert', alert);
-      live.emit('tiles', { facility: 'himawari', tiles: [{ ...tile, state: 'act', alert }], predictedAt: alert.raisedAt });
+      live.emit('tiles', { facility: 'himawari', tiles: [{ ...tile, state: 'act', alert, alerts: [alert] }], predictedAt: alert.raisedAt });
       return alert;
     },
     vitals: payload => void live.emit('vitals', payload),

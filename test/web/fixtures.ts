@@ -101,12 +101,15 @@ export function facts(now: number): Facts {
   });
   const alertOf = (id: string, patient: string, index: number, raised: number, more: Partial<AlertView> = {}): AlertView => ({
     id,
+    kind: 'bpsd',
+    tier: 'act',
     patient,
     residentName: names[index]!,
     room: `${index < 6 ? 101 + index : 195 + index}号室`,
     facility: 'himawari',
     raisedAt: ago(raised),
     prediction: prediction(patient, 0.62),
+    detail: null,
     state: 'open',
     acknowledgedBy: null,
     acknowledgedAt: null,
@@ -143,6 +146,7 @@ export function facts(now: number): Facts {
       since: ago(state === 'calm' ? 240 : state === 'act' ? 4 : 22),
       prediction: prediction(patient, risk, risk === null ? 0.3 : 0.97),
       alert: index === 3 ? alerts[0]! : null,
+      alerts: index === 3 ? [alerts[0]!] : [],
     };
   };
   const floor: FloorView = {

@@ -1,5 +1,15 @@
 // The types of the hub's interface that pages use: the only door from the web application to `hub/`, and for types alone.
-export type { AlertView, FloorView, Outcome, PredictionView, Reason, ResidentTile, RiskState } from '../../../hub/alerts/contract.ts';
+export type {
+  AlertKind,
+  AlertView,
+  FloorView,
+  Outcome,
+  PredictionView,
+  Reason,
+  ResidentTile,
+  RiskState,
+  Tier,
+} from '../../../hub/alerts/contract.ts';
 export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantView, Pattern } from '../../../hub/consult/contract.ts';
 export type { ProblemBody, Text } from '../../../hub/http/problem.ts';
 export type { PersonRole, RoleAt } from '../../../hub/identity/actor.ts';

@@ -2,6 +2,7 @@
 import { type Mark, type Panel, toPanel } from '../../shared/chart.ts';
 import type { DayView, LiveVitals } from '../../shared/hub.ts';
 import { t } from '../../shared/i18n.svelte.ts';
+import { kinds } from './kinds.ts';
 
 /** The quantities that carers look at first, in this order; the others follow on request. */
 const FIRST = ['bed.heart_rate', 'bed.respiration_rate', 'bed.movement', 'bed.in_bed', 'room.temperature', 'door.open', 'toilet.occupied'];
@@ -45,7 +46,11 @@ export function panelsOf(view: DayView, all: boolean): Panel[] {
 export function marksOf(view: DayView): Mark[] {
   const found: Omit<Mark, 'number'>[] = [];
   for (const alert of view.alerts) {
-    found.push({ at: new Date(alert.raisedAt).getTime(), word: t({ ja: '対応のお知らせ', en: 'Alert' }), kind: 'act' });
+    found.push({
+      at: new Date(alert.raisedAt).getTime(),
+      word: alert.kind === 'bpsd' ? t({ ja: '対応のお知らせ', en: 'Alert' }) : t(kinds[alert.kind].word),
+      kind: 'act',
+    });
     if (alert.acknowledgedAt)
       found.push({
         at: new Date(alert.acknowledgedAt).getTime(),

@@ -5,6 +5,7 @@ import { now } from '../../shared/i18n.svelte.ts';
 import { follow } from '../../shared/live.svelte.ts';
 import { Resource } from '../../shared/resource.svelte.ts';
 import { sayProblem } from '../../shared/toast.svelte.ts';
+import { byUrgency, stateOfKind } from './kinds.ts';
 
 /** Make one inside a component. */
 export class FloorFeed {
@@ -57,31 +58,44 @@ export class FloorFeed {
     return this.floor.value?.floors.flatMap(floor => floor.residents) ?? [];
   }
 
-  /** The newest word on a tile's alert: the tile's own or a later event. */
+  /** All that is known of a resident's alerts, the most pressing first: the tile's own and later events. */
+  #of(tile: ResidentTile): AlertView[] {
+    const found = new Map(tile.alerts.map(alert => [alert.id, alert]));
+    for (const live of this.#alerts.values()) {
+      if (live.patient !== tile.patient) continue;
+      const known = found.get(live.id);
+      // An alert that was opened again is newer, though it has gone back a step.
+      if (!known || live.raisedAt > known.raisedAt || (live.raisedAt === known.raisedAt && progress(live) >= progress(known)))
+        found.set(live.id, live);
+    }
+    return [...found.values()].sort(byUrgency);
+  }
+
+  /** A tile's most pressing alert; one that was just closed when there is no other. */
   alertOf(tile: ResidentTile): AlertView | null {
-    const live = [...this.#alerts.values()].filter(alert => alert.patient === tile.patient).at(-1);
-    if (!live) return tile.alert;
-    if (!tile.alert || tile.alert.id !== live.id) return live.raisedAt >= (tile.alert?.raisedAt ?? '') ? live : tile.alert;
-    return progress(live) >= progress(tile.alert) ? live : tile.alert;
+    return this.#of(tile)[0] ?? null;
   }
 
   /** The state to show: an alert that was just raised or resolved counts at once, before its tile arrives. */
   stateOf(tile: ResidentTile): RiskState {
     const alert = this.alertOf(tile);
-    if (alert && alert.state !== 'resolved') return 'act';
+    if (alert && alert.state !== 'resolved') return stateOfKind(alert.kind);
     return tile.state === 'act' && alert?.state === 'resolved' ? 'watch' : tile.state;
   }
 
-  /** Alerts nobody has taken yet, oldest first. */
+  /** Alerts nobody has taken yet, the most pressing first. A silent device is shown on its tile and calls nobody. */
   get open(): AlertView[] {
     const found = new Map<string, AlertView>();
+    const placed = new Set<string>();
     for (const tile of this.tiles) {
-      const alert = this.alertOf(tile);
-      if (alert?.state === 'open') found.set(alert.id, alert);
+      for (const alert of this.#of(tile)) {
+        placed.add(alert.id);
+        if (alert.state === 'open') found.set(alert.id, alert);
+      }
     }
     // Events may come before the floor is loaded.
-    for (const alert of this.#alerts.values()) if (alert.state === 'open') found.set(alert.id, alert);
-    return [...found.values()].sort((a, b) => a.raisedAt.localeCompare(b.raisedAt));
+    for (const alert of this.#alerts.values()) if (alert.state === 'open' && !placed.has(alert.id)) found.set(alert.id, alert);
+    return [...found.values()].filter(alert => alert.tier !== 'watch').sort(byUrgency);
   }
 
   /** Since when predictions are missing (ISO), or null while they come as they should. */
