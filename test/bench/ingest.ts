@@ -1,221 +1,275 @@
-// Samples from MQTT to InfluxDB: how many a second are acknowledged, how long an acknowledgement takes, whether one is lost; beside it
-// what InfluxDB takes from one writer without MQTT in front, as many samples, in turns. The senders are a process of their own.
-// Rates depend on what else the machine does (they differed by four on two busy cores); CPU time per sample does not.
-import { fork } from 'node:child_process';
+// Samples from MQTT to InfluxDB: how many a second are acknowledged, how long that takes, what CPU time it costs, whether each is stored
+// exactly once. Beside it, in turns and against the same influxd: the same points straight to InfluxDB (the limit), and through Mosquitto
+// with a Node-RED flow (what a maker would pick instead). Rates depend on what else the machine does; ratios and CPU time hardly.
+// INGEST_ROUNDS and INGEST_PACKS change how often and how many; INGEST_PROFILE names a folder for a CPU profile of the ingest process.
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectAsync } from 'mqtt';
-import { pino } from 'pino';
-import { deviceTopic, encodePack } from '../../devices/index.ts';
-import type { Credentials } from '../../hub/ingest/contract.ts';
-import { openRegistry, startIngest } from '../../hub/ingest/index.ts';
-import type { Records } from '../../hub/records/records.ts';
-import { migrate, openDatabase, openSamples, type SamplePoint, startEmbeddedInflux, startEmbeddedPostgres } from '../../hub/store/index.ts';
+import { openRegistry } from '../../hub/ingest/index.ts';
+import { migrate, openDatabase, SAMPLE_DATABASE, startEmbeddedInflux, startEmbeddedPostgres } from '../../hub/store/index.ts';
 import { percentile, print } from './figure.ts';
+import type { Direct, DirectResult } from './ingest/direct.ts';
+import type { Load, LoadResult } from './ingest/load.ts';
+import {
+  ask,
+  BEGIN,
+  type BenchDevice,
+  type Checked,
+  checkStored,
+  countStored,
+  DEVICES,
+  deviceOf,
+  FACILITY,
+  SAMPLES,
+  subjectOf,
+  timeOf,
+} from './ingest/points.ts';
+import { cpuSeconds, type Rival, startRival } from './ingest/rival.ts';
+import { findMosquitto, installNodeRed } from './ingest/rival-install.ts';
+import type { Usage } from './ingest/role.ts';
 
-const ROUNDS = 3;
-const SECONDS = 6;
-const DEVICES = 200;
-/** Samples of a pack, a second apart. */
-const SAMPLES = 2;
-/** Packs of one sender under way, for the rate. With so many the delay is that of a queue, so it is measured apart, at a given pace. */
+const ROUNDS = Number(process.env.INGEST_ROUNDS ?? 5);
+/** Packs of each device and round, to the hub and straight to InfluxDB. */
+const PACKS = Number(process.env.INGEST_PACKS ?? 500);
+/** Packs of each device and round to the rival: 20,000 samples, some seconds of its work. */
+const RIVAL_PACKS = 50;
+const RIVAL_ROUNDS = 3;
+/** Packs of one device under way, for the rate. With so many the delay is that of a queue, so it is measured apart, at a given pace. */
 const WINDOW = 50;
 /** Packs a second of each device, for the delay: 400 a second of all, as 12,000 bed sensors send. */
 const PACE = 2;
-const FACILITY = 'bench';
-const SUBJECT = (index: number) => `Patient/bench-${index}`;
-/** One sample of a bed sensor: four quantities. */
-const VALUES = { heart_rate: 62, respiration_rate: 14, movement: 0.1, in_bed: 1 };
-const BEGIN = Math.floor(Date.now() / 1000) * 1000 - 80 * 86_400_000;
+const PACE_SECONDS = 8;
+/** The rival's store no longer grows when it has not for so long, ms. */
+const STILL = 3000;
+const LIMIT_RATIO = 0.5;
+const RIVAL_RATIO = 8;
 
-interface Load {
-  url: string;
-  devices: Credentials[];
-  /** First sequence number of every device (its pack begins SAMPLES as many seconds after BEGIN), so that no round overwrites another's samples. */
-  first: number;
-  /** Packs a second of each device; without it as many as `WINDOW` allows. */
-  pace?: number;
+interface Round {
+  /** Samples a second. */
+  hub: number;
+  direct: number;
+  /** CPU seconds per million samples. */
+  cpu: number;
+  directCpu: number;
+  influxCpu: number;
+  waited: number;
 }
-interface LoadResult {
-  /** Samples acknowledged, by device. */
-  acknowledged: number[];
-  /** ms from sending to PUBACK. */
-  delays: number[];
-  seconds: number;
+interface RivalRound {
+  /** Samples a second that reached the store. */
+  rate: number;
+  /** CPU seconds of both processes per million stored. */
+  cpu: number;
+  lostPercent: number;
 }
+type Kind = 'as installed' | 'with an unlimited queue';
 
-if (process.send)
-  process.once('message', message => void load(message as Load).then(result => process.send!(result, () => process.exit(0))));
-else await bench();
-
-/** Sends packs for `SECONDS`. */
-async function load({ url, devices, first, pace }: Load): Promise<LoadResult> {
-  const clients = await Promise.all(
-    devices.map(({ username, secret, device }) => connectAsync(url, { username, password: secret, clientId: device, reconnectPeriod: 0 })),
-  );
-  const acknowledged = devices.map(() => 0);
-  const delays: number[] = [];
-  const begun = performance.now();
-  const until = begun + SECONDS * 1000;
-  await Promise.all(
-    clients.flatMap((client, index) => {
-      const { device } = devices[index]!;
-      const topic = deviceTopic(FACILITY, device, 'cbor');
-      let next = first;
-      const send = async () => {
-        const sequence = next++;
-        const readings = Array.from({ length: SAMPLES }, (_, index) => BEGIN + (sequence * SAMPLES + index) * 1000).flatMap(time => [
-          { name: 'heart_rate', unit: 'beat/min', value: VALUES.heart_rate, time },
-          { name: 'respiration_rate', unit: '1/min', value: VALUES.respiration_rate, time },
-          { name: 'movement', unit: '/', value: VALUES.movement, time },
-          { name: 'in_bed', unit: '/', value: true, time },
-        ]);
-        const sent = performance.now();
-        await client.publishAsync(topic, Buffer.from(encodePack({ device, sequence, readings }, 'cbor')), { qos: 1 });
-        delays.push(performance.now() - sent);
-        acknowledged[index]! += SAMPLES;
-      };
-      if (pace) return [paced(send, pace, until)];
-      return Array.from({ length: WINDOW }, async () => {
-        while (performance.now() < until) await send();
-      });
-    }),
-  );
-  const seconds = (performance.now() - begun) / 1000;
-  await Promise.all(clients.map(client => client.endAsync(true)));
-  return { acknowledged, delays, seconds };
-}
-
-/** Begins `pace` packs a second whether or not the last is acknowledged. */
-async function paced(send: () => Promise<void>, pace: number, until: number) {
-  const sent: Promise<void>[] = [];
-  await sleep((Math.random() * 1000) / pace);
-  for (let due = performance.now(); due < until; due += 1000 / pace) {
-    await sleep(Math.max(0, due - performance.now()));
-    sent.push(send());
+process.env.INGEST_BENCH_BEGIN = String(BEGIN);
+const folder = mkdtempSync(path.join(tmpdir(), 'hub-bench-'));
+chmodSync(folder, 0o755);
+const [postgres, influx] = await Promise.all([
+  startEmbeddedPostgres(path.join(folder, 'postgres')),
+  startEmbeddedInflux(path.join(folder, 'influx')),
+]);
+const database = openDatabase(postgres.url);
+const say = (text: string) => process.stderr.write(`${text}\n`);
+try {
+  await migrate(database, path.resolve(import.meta.dirname, '../../hub'));
+  const registry = openRegistry({ database, mqttUrl: 'mqtt://127.0.0.1' });
+  const devices: BenchDevice[] = [];
+  for (let index = 0; index < DEVICES; index++) {
+    const subject = subjectOf(index);
+    devices.push(
+      await registry.createDevice({ device: deviceOf(index), facility: FACILITY, profile: 'bed', subject, from: new Date(BEGIN) }),
+    );
   }
-  await Promise.all(sent);
-}
+  for (const name of ['direct', 'rival']) await ask(influx.url, 'direct', `create database ${name}`);
+  const role = fork(path.join(import.meta.dirname, 'ingest/role.ts'), {
+    execArgv: process.env.INGEST_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.INGEST_PROFILE}`] : [],
+  });
+  role.send({ databaseUrl: postgres.url, influxUrl: influx.url });
+  const [{ port }] = (await once(role, 'message')) as [{ port: number }];
 
-async function bench() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'hub-bench-'));
-  chmodSync(folder, 0o755);
-  const [postgres, influx] = await Promise.all([
-    startEmbeddedPostgres(path.join(folder, 'postgres')),
-    startEmbeddedInflux(path.join(folder, 'influx')),
-  ]);
-  const database = openDatabase(postgres.url);
-  try {
-    await migrate(database, path.resolve(import.meta.dirname, '../../hub'));
-    const samples = await openSamples(influx.url);
-    const mqtt = { host: '127.0.0.1', port: 0, url: '', embedded: true };
-    const ingest = await startIngest({
-      config: { mqtt },
-      database,
-      samples,
-      records: {} as Records,
-      mqttInternal: 'bench',
-      log: pino({ level: 'warn' }),
-      // Few devices stand for many: none is held back.
-      rates: { device: Number.POSITIVE_INFINITY, gateway: Number.POSITIVE_INFINITY },
+  const rival = await parts();
+  let first = 0;
+  const sent: { first: number; packs: number; acknowledged: number[] }[] = [];
+  const toHub = async (packs: number, pace?: number) => {
+    const result = await sendFrom({ port, devices, first, packs, window: WINDOW, pace });
+    sent.push({ first, packs, acknowledged: result.acknowledged });
+    first += packs;
+    return result;
+  };
+  const [rounds, rivals]: [Round[], Map<Kind, RivalRound[]>] = [[], new Map()];
+
+  await toHub(PACKS >> 2);
+  for (let round = 0; round < ROUNDS; round++) {
+    const [before, influxBefore] = [await usageOf(role), cpuSeconds(influx.pid)];
+    const hub = await toHub(PACKS);
+    const [after, influxAfter] = [await usageOf(role), cpuSeconds(influx.pid)];
+    const million = (hub.delays.length * SAMPLES) / 1e6;
+    const direct = await straight({ influxUrl: influx.url, database: 'direct', first: round * PACKS, packs: PACKS });
+    rounds.push({
+      hub: (million * 1e6) / hub.seconds,
+      direct: direct.samples / direct.seconds,
+      cpu: (after.cpu - before.cpu) / million,
+      directCpu: (direct.cpu / direct.samples) * 1e6,
+      influxCpu: (influxAfter - influxBefore) / million,
+      waited: (after.waited - before.waited) / hub.seconds,
     });
-    const url = `mqtt://127.0.0.1:${ingest.port}`;
-    const registry = openRegistry({ database, mqttUrl: url });
-    const devices: Credentials[] = [];
-    for (let index = 0; index < DEVICES; index++)
-      devices.push(await registry.createDevice({ facility: FACILITY, profile: 'bed', subject: SUBJECT(index), from: new Date(BEGIN) }));
-
-    const rounds: { rate: number; direct: number; cpu: number; waited: number }[] = [];
-    const stored = devices.map(() => 0);
-    let first = 0;
-    const run = async (pace?: number) => {
-      const result = await loadFrom({ url, devices, first, pace });
-      for (const [index, count] of result.acknowledged.entries()) stored[index]! += count;
-      first += Math.max(...result.acknowledged) / SAMPLES + WINDOW;
-      return result;
-    };
-    for (let round = 0; round < ROUNDS; round++) {
-      const [cpu, waited] = [process.cpuUsage(), runQueueSeconds()];
-      const result = await run();
-      const used = process.cpuUsage(cpu);
-      const total = result.delays.length * SAMPLES;
-      rounds.push({
-        rate: total / result.seconds,
-        cpu: (used.user + used.system) / total,
-        waited: (runQueueSeconds() - waited) / result.seconds,
-        direct: await directly(samples.write, total, round),
-      });
-      process.stderr.write(
-        `round ${round + 1}: ${JSON.stringify(rounds.at(-1), (_key, value) => (typeof value === 'number' ? Number(value.toFixed(2)) : value))}\n`,
-      );
+    say(`round ${round + 1}: ${JSON.stringify(rounds.at(-1), shortened)}`);
+    if (!rival || round >= RIVAL_ROUNDS) continue;
+    for (const kind of ['as installed', 'with an unlimited queue'] as const) {
+      const measured = await throughRival(kind, rival, devices, (round * 2 + Number(kind !== 'as installed')) * RIVAL_PACKS);
+      rivals.set(kind, [...(rivals.get(kind) ?? []), measured]);
+      say(`round ${round + 1}, Mosquitto ${kind} and Node-RED: ${JSON.stringify(measured, shortened)}`);
     }
-    process.stderr.write(`${DEVICES} devices at ${PACE} a second\n`);
-    const { delays } = await run(PACE);
-    await ingest.close();
+  }
+  say(`${DEVICES} devices at ${PACE} packs a second`);
+  const { delays } = await toHub(PACE * PACE_SECONDS, PACE);
+  role.send('end');
+  await once(role, 'exit');
 
-    process.stderr.write('counting what is stored\n');
-    let lost = 0;
-    for (const [index, count] of stored.entries()) {
-      const to = BEGIN + 80 * 86_400_000;
-      const rows = await samples.read({ subject: SUBJECT(index), profile: 'bed', quantities: ['heart_rate'], from: BEGIN, to });
-      lost += Math.max(0, count - rows.length);
-    }
+  say('holding what is stored against what was acknowledged');
+  const checked: Checked = { acknowledged: 0, exactlyOnce: 0, lost: 0, strange: 0 };
+  for (const each of sent) {
+    const found = await checkStored(influx.url, SAMPLE_DATABASE, each.first, each.acknowledged, each.packs);
+    for (const key of ['acknowledged', 'exactlyOnce', 'lost', 'strange'] as const) checked[key] += found[key];
+  }
+  report(rounds, rivals, delays, checked);
+} finally {
+  await database.close();
+  await Promise.all([postgres.stop(), influx.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+}
 
-    const median = (pick: (round: (typeof rounds)[number]) => number) => percentile(rounds.map(pick), 0.5);
-    const [rate, direct, waited] = [median(round => round.rate), median(round => round.direct), median(round => round.waited)];
-    if (waited > 0.1) {
-      process.stderr.write(
-        `The machine was busy: ingest waited ${waited.toFixed(2)} s a second for a core. Rates and delays say how busy, not how fast.\n`,
-      );
-    }
-    const against = { name: 'one writer straight into InfluxDB, batches of 5,000', value: direct, ratio: rate / direct };
-    const acknowledged = `samples acknowledged (${DEVICES} devices, QoS 1, ${SAMPLES} a message, stored)`;
-    print({ bench: 'ingest', figure: `${acknowledged}, median of ${ROUNDS} rounds`, value: rate, unit: '1/s', against });
-    print({ bench: 'ingest', figure: `${acknowledged}, slowest round`, value: Math.min(...rounds.map(round => round.rate)), unit: '1/s' });
-    print({ bench: 'ingest', figure: 'CPU time of the ingest process per sample, median', value: median(round => round.cpu), unit: 'µs' });
-    print({ bench: 'ingest', figure: 'time ingest waited for a core, per second, median', value: waited, unit: 's' });
-    print({ bench: 'ingest', figure: `PUBACK at ${DEVICES * PACE} messages a second, median`, value: percentile(delays, 0.5), unit: 'ms' });
-    print({ bench: 'ingest', figure: `PUBACK at ${DEVICES * PACE} messages a second, 99 %`, value: percentile(delays, 0.99), unit: 'ms' });
-    print({ bench: 'ingest', figure: 'acknowledged and not stored', value: lost, unit: 'samples', goal: '= 0', met: lost === 0 });
-  } finally {
-    await database.close();
-    await Promise.all([postgres.stop(), influx.stop()]);
-    rmSync(folder, { recursive: true, force: true });
+function report(rounds: Round[], rivals: Map<Kind, RivalRound[]>, delays: Float64Array, checked: Checked) {
+  const bench = 'ingest';
+  const median = <T>(of: T[], pick: (one: T) => number) => percentile(of.map(pick), 0.5);
+  const waited = median(rounds, round => round.waited);
+  if (waited > 0.1)
+    say(`The machine was busy: ingest waited ${waited.toFixed(2)} s a second for a core. Rates say how busy, not how fast.`);
+  const rate = median(rounds, round => round.hub);
+  const acknowledged = `samples acknowledged and stored (${DEVICES} devices, QoS 1, ${SAMPLES} a pack), median of ${rounds.length}`;
+  const ratio = median(rounds, round => round.hub / round.direct);
+  print({
+    ...{ bench, figure: acknowledged, value: rate, unit: '1/s', goal: `≥ ${LIMIT_RATIO} × the limit`, met: ratio >= LIMIT_RATIO },
+    against: { name: 'straight to InfluxDB with influx, batches of 5,000', value: median(rounds, round => round.direct), ratio },
+  });
+  const cpu = median(rounds, round => round.cpu);
+  print({
+    ...{ bench, figure: 'CPU time of the ingest process per million samples, median', value: cpu, unit: 's' },
+    against: {
+      ...{ name: 'of the writer straight to InfluxDB', value: median(rounds, round => round.directCpu) },
+      ratio: cpu / median(rounds, round => round.directCpu),
+    },
+  });
+  print({
+    bench,
+    figure: 'CPU time of influxd meanwhile per million samples, median',
+    value: median(rounds, round => round.influxCpu),
+    unit: 's',
+  });
+  print({ bench, figure: `PUBACK at ${DEVICES * PACE} packs a second, median`, value: percentile([...delays], 0.5), unit: 'ms' });
+  print({ bench, figure: `PUBACK at ${DEVICES * PACE} packs a second, 99 %`, value: percentile([...delays], 0.99), unit: 'ms' });
+  const { exactlyOnce, lost, strange } = checked;
+  const goal = `= ${checked.acknowledged} acknowledged`;
+  print({ bench, figure: 'stored exactly once', value: exactlyOnce, unit: 'samples', goal, met: exactlyOnce === checked.acknowledged });
+  print({ bench, figure: 'acknowledged and not stored', value: lost, unit: 'samples', goal: '= 0', met: lost === 0 });
+  print({
+    bench,
+    figure: 'stored and not sent so (value, time, series)',
+    value: strange,
+    unit: 'samples',
+    goal: '= 0',
+    met: strange === 0,
+  });
+  if (lost || strange) process.exitCode = 1;
+  for (const [kind, measured] of rivals) {
+    const stored = median(measured, one => one.rate);
+    print({
+      ...{ bench, figure: `samples stored, against Mosquitto ${kind} and Node-RED`, value: rate, unit: '1/s' },
+      ...{ goal: `≥ ${RIVAL_RATIO} ×`, met: rate / stored >= RIVAL_RATIO },
+      against: { name: `Mosquitto ${kind} and Node-RED`, value: stored, ratio: rate / stored },
+    });
+    const theirs = median(measured, one => one.cpu);
+    print({
+      ...{ bench, figure: 'CPU time per million samples stored', value: cpu, unit: 's' },
+      against: { name: `Mosquitto ${kind} and Node-RED`, value: theirs, ratio: cpu / theirs },
+    });
+    const share = median(measured, one => one.lostPercent);
+    print({ bench, figure: `acknowledged and lost by Mosquitto ${kind} and Node-RED`, value: share, unit: '%' });
   }
 }
 
-async function loadFrom(work: Load): Promise<LoadResult> {
-  const child = fork(import.meta.filename, { serialization: 'advanced' });
-  child.send(work);
+/** What is compared with, or null with the reason on standard error and in a figure. */
+async function parts(): Promise<{ mosquitto: string; nodeRed: string } | null> {
+  try {
+    return { mosquitto: findMosquitto(), nodeRed: await installNodeRed() };
+  } catch (error) {
+    print({
+      ...{ bench: 'ingest', figure: `against Mosquitto and Node-RED: not measured, ${(error as Error).message}` },
+      ...{ value: 0, unit: '', goal: `≥ ${RIVAL_RATIO} ×`, met: false },
+    });
+    return null;
+  }
+}
+
+async function throughRival(
+  kind: Kind,
+  { mosquitto, nodeRed }: { mosquitto: string; nodeRed: string },
+  devices: BenchDevice[],
+  first: number,
+): Promise<RivalRound> {
+  const place = path.join(folder, `rival-${first}`);
+  const started: Rival = await startRival({
+    ...{ mosquitto, nodeRed, folder: place, influxUrl: influx.url, database: 'rival' },
+    mosquittoLines: kind === 'as installed' ? [] : ['max_queued_messages 0'],
+  });
+  try {
+    const before = started.cpu();
+    const packs = RIVAL_PACKS;
+    const { acknowledged, begun } = await sendFrom({ port: started.port, devices, first, packs, window: WINDOW });
+    const sent = acknowledged.reduce((sum, count) => sum + count, 0) * SAMPLES;
+    let [stored, grown] = [0, Date.now()];
+    while (stored < sent && Date.now() - grown < STILL) {
+      await sleep(200);
+      const now = await countStored(influx.url, 'rival', timeOf(first, 0), timeOf(first + packs, 0));
+      if (now > stored) grown = Date.now();
+      stored = now;
+    }
+    const cpu = started.cpu() - before;
+    const found = await checkStored(influx.url, 'rival', first, acknowledged, packs);
+    return { rate: stored / ((grown - begun) / 1000), cpu: (cpu / stored) * 1e6, lostPercent: (found.lost / sent) * 100 };
+  } finally {
+    await started.stop();
+  }
+}
+
+/** Sends from a process of its own, which begins to send when it is ready. */
+async function sendFrom(load: Load): Promise<LoadResult> {
+  const child = fork(path.join(import.meta.dirname, 'ingest/load.ts'), { serialization: 'advanced' });
+  child.send(load);
+  await once(child, 'message');
+  child.send('go');
   const [result] = (await once(child, 'message')) as [LoadResult];
   return result;
 }
 
-/** Seconds that this process was ready to run and had no core (Linux: schedstat); 0 where that is not told. */
-function runQueueSeconds(): number {
-  try {
-    return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e9;
-  } catch {
-    return 0;
-  }
+async function straight(direct: Direct): Promise<DirectResult> {
+  const child = fork(path.join(import.meta.dirname, 'ingest/direct.ts'));
+  child.send(direct);
+  const [result] = (await once(child, 'message')) as [DirectResult];
+  return result;
 }
 
-/** Samples a second that the store takes without anything in front; every round its own series. */
-async function directly(write: (points: SamplePoint[]) => Promise<void>, total: number, round: number): Promise<number> {
-  const begun = performance.now();
-  for (let written = 0; written < total; written += 5000) {
-    const count = Math.min(5000, total - written);
-    await write(
-      Array.from({ length: count }, (_, offset) => ({
-        ...{ profile: 'bed', facility: FACILITY, values: VALUES },
-        device: `direct-${round}-${(written + offset) % DEVICES}`,
-        subject: `Patient/direct-${round}-${(written + offset) % DEVICES}`,
-        time: BEGIN + Math.floor((written + offset) / DEVICES) * 1000,
-      })),
-    );
-  }
-  return total / ((performance.now() - begun) / 1000);
+async function usageOf(role: ChildProcess): Promise<Usage> {
+  role.send('usage');
+  const [usage] = (await once(role, 'message')) as [Usage];
+  return usage;
+}
+
+function shortened(_key: string, value: unknown) {
+  return typeof value === 'number' ? Number(value.toPrecision(3)) : value;
 }
