@@ -105,3 +105,7 @@ export function residentAt(index: number): (typeof RESIDENTS)[number] {
 
 /** Devices of each resident's room, by profile. */
 export const RESIDENT_PROFILES = ['bed', 'wrist', 'room', 'door', 'toilet'] as const;
+
+/** Devices beside those of every room: a call button at each bed, and for the first resident what the nurse measures. */
+export const furtherProfiles = (index: number): readonly string[] =>
+  index === 0 ? ['call-button', 'blood-pressure', 'spo2'] : ['call-button'];

@@ -1,7 +1,7 @@
 // Sets the demonstration's world up through the hub's public interface, as an administrator and a facility manager would.
 
 import type { HubClient } from './client.ts';
-import { type DemoPerson, ORGANIZATIONS, PEOPLE, RESIDENT_PROFILES, residentAt } from './people.ts';
+import { type DemoPerson, furtherProfiles, ORGANIZATIONS, PEOPLE, RESIDENT_PROFILES, residentAt } from './people.ts';
 
 const OWN = 'urn:remote-care-hub';
 const REPRESENTATION = 'http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation';
@@ -182,7 +182,7 @@ async function makeResident(
     ...(hint ? { extension: [{ url: `${OWN}:care-hint`, valueString: hint }] } : {}),
   });
   const devices: DeviceLogin[] = [];
-  for (const profile of RESIDENT_PROFILES)
+  for (const profile of [...RESIDENT_PROFILES, ...furtherProfiles(index)])
     devices.push(await makeDevice(manager, organizations.home, profile, `Patient/${patient.id}`, watchedSince));
   return { patient: patient.id, room: room.id, devices };
 }

@@ -1,5 +1,5 @@
 // A facility that runs: first the past hours as packs of ten minutes, then live, each sample at its own time.
-import { drawBuilding, HOUR, MINUTE, ResidentSimulation, SECOND, TICK } from '../residents/index.ts';
+import { drawBuilding, HOUR, MEASURED, MINUTE, ResidentSimulation, SECOND, TICK } from '../residents/index.ts';
 import { StoryClock } from './clock.ts';
 import type { Faults } from './faults.ts';
 import { Fleet } from './fleet.ts';
@@ -51,8 +51,9 @@ export function startFacility({ plan, speed, historyHours, episodes, spontaneous
   const clock = new StoryClock(start, speed);
   const building = drawBuilding(plan.seed ?? plan.facility);
   const begin = start - historyHours * HOUR;
-  const occupants = plan.residents.map(({ seed }) => {
-    return new Occupant(new ResidentSimulation({ seed, building, start: begin, spontaneous }), clock);
+  const occupants = plan.residents.map(({ seed, devices }) => {
+    const measured = MEASURED.filter(profile => devices.some(device => device.profile === profile));
+    return new Occupant(new ResidentSimulation({ seed, building, start: begin, spontaneous, measured }), clock);
   });
   const hallways = plan.presence.map((device, index) => ({ device: device.device, walkers: walkersOf(plan, index), inside: 0 }));
 

@@ -12,9 +12,13 @@ export interface Span {
   onset: number | null;
 }
 
-/** How often a device speaks, in ticks of wall time. Door and toilet also speak when something changes. */
-const EVERY: Record<ResidentProfile, number> = { bed: 1, wrist: 2, room: 2, door: 20, toilet: 20 };
-const isContact = (profile: ResidentProfile) => profile === 'door' || profile === 'toilet';
+/** How often a device speaks, in ticks of wall time; 0: only when it is used. Contacts also speak when something changes. */
+const EVERY: Record<ResidentProfile, number> = {
+  ...{ bed: 1, wrist: 2, room: 2, door: 20, toilet: 20, 'call-button': 20, fall: 20 },
+  ...{ 'blood-pressure': 0, thermometer: 0, spo2: 0, scale: 0 },
+};
+const CONTACTS: ReadonlySet<ResidentProfile> = new Set(['door', 'toilet', 'call-button', 'fall']);
+const isContact = (profile: ResidentProfile) => CONTACTS.has(profile);
 
 export class Occupant {
   readonly simulation: ResidentSimulation;
@@ -55,10 +59,16 @@ export class Occupant {
       this.#steps += sample.values.steps ?? 0;
       const changed = JSON.stringify(before?.values) !== JSON.stringify(sample.values);
       if (isContact(sample.profile) && changed) samples.push({ ...sample, time: toWall(sample.time) });
+      // Used now and then: of several readings within one span, the last.
+      if (EVERY[sample.profile] === 0) {
+        const earlier = samples.findIndex(other => other.profile === sample.profile);
+        if (earlier >= 0) samples.splice(earlier, 1);
+        samples.push({ ...sample, time: toWall(sample.time) });
+      }
     }
     const oldest = Math.min(this.#clock.story(wall - TICK), this.#clock.story(wall) - 3 * TICK);
     for (const [profile, sample] of this.#latest) {
-      if ((wall / TICK) % EVERY[profile] !== 0 || samples.some(other => other.profile === profile)) continue;
+      if (EVERY[profile] === 0 || (wall / TICK) % EVERY[profile] !== 0 || samples.some(other => other.profile === profile)) continue;
       // A sensor that has been silent in the story stays silent.
       if (!isContact(profile) && sample.time < oldest) continue;
       const values = { ...sample.values };

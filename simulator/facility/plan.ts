@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { isId, loadProfiles } from '../../devices/index.ts';
+import { RESIDENT_PROFILES } from '../residents/index.ts';
 
 const id = z.string().refine(isId, 'must be 1 to 64 letters, digits and hyphens');
 const Device = z.object({
@@ -21,7 +22,7 @@ const PlanSchema = z.object({
     .array(
       z.object({
         seed: z.union([z.string(), z.number()]),
-        devices: z.array(Device.extend({ profile: z.enum(['bed', 'wrist', 'room', 'door', 'toilet']) })),
+        devices: z.array(Device.extend({ profile: z.enum(RESIDENT_PROFILES) })),
       }),
     )
     .min(1),

@@ -4,12 +4,16 @@ import { Agitation, type Episode } from './agitation.ts';
 import { Body } from './body.ts';
 import type { Building } from './building.ts';
 import { Happenings } from './happenings.ts';
+import { MEASURED, Measured, type MeasuredProfile } from './measured.ts';
 import { drawPerson, type Person } from './person.ts';
 import { Random } from './random.ts';
 import { Room } from './room.ts';
 import { dayNumber, hourOfDay, MINUTE, TICK } from './time.ts';
 
-export type ResidentProfile = 'bed' | 'wrist' | 'room' | 'door' | 'toilet';
+type WatchingProfile = 'bed' | 'wrist' | 'room' | 'door' | 'toilet';
+export type ResidentProfile = WatchingProfile | MeasuredProfile;
+/** Devices that a resident may have. The first five always read; the others where `ResidentOptions.measured` names them. */
+export const RESIDENT_PROFILES: readonly ResidentProfile[] = ['bed', 'wrist', 'room', 'door', 'toilet', ...MEASURED];
 
 /** What one device read at one time; quantities and units of `devices/profiles`, booleans as 0 or 1. */
 export interface Sample {
@@ -44,6 +48,8 @@ export interface ResidentOptions {
   forced?: Episode[];
   /** Whether others come by themselves. Default true. */
   spontaneous?: boolean;
+  /** What is measured now and then and what calls for help. Default: none. The other devices read the same in any case. */
+  measured?: Iterable<MeasuredProfile>;
 }
 
 const round = (value: number, digits: number) => Math.round(value * 10 ** digits) / 10 ** digits;
@@ -56,7 +62,8 @@ export class ResidentSimulation {
   readonly #room: Room;
   readonly #body: Body;
   readonly #sensors: Random;
-  readonly #phase: Record<ResidentProfile, number>;
+  readonly #measured: Measured | null;
+  readonly #phase: Record<WatchingProfile, number>;
   #time: number;
   #day = Number.NaN;
   #open = false;
@@ -66,7 +73,7 @@ export class ResidentSimulation {
   /** Until when a device is silent, ms. */
   #silent: Record<'bed' | 'wrist' | 'room', number> = { bed: 0, wrist: 0, room: 0 };
 
-  constructor({ seed, building, start, forced = [], spontaneous = true }: ResidentOptions) {
+  constructor({ seed, building, start, forced = [], spontaneous = true, measured = [] }: ResidentOptions) {
     const stream = (name: string) => new Random(`${name} ${seed}`);
     this.person = drawPerson(stream('person'));
     this.#behaviour = new Behaviour(this.person, stream('behaviour'));
@@ -76,6 +83,8 @@ export class ResidentSimulation {
     this.#body = new Body(this.person, building, stream('body'));
     this.#sensors = stream('sensors');
     this.#time = Math.floor(start / TICK) * TICK;
+    const devices = [...measured];
+    this.#measured = devices.length ? new Measured(seed, devices, this.#time) : null;
     const phase = () => Math.floor(this.#sensors.range(0, TICK - 1));
     this.#phase = { bed: phase(), wrist: phase(), room: phase(), door: phase(), toilet: phase() };
   }
@@ -108,6 +117,11 @@ export class ResidentSimulation {
     this.#room.step(time, behaviour, level, now, behaviour.isNight(hour), this.#open);
     this.#body.step(hour, behaviour.activity, level, now);
     this.#read(time, level, now, samples);
+    if (this.#measured) {
+      const { activity } = behaviour;
+      const night = behaviour.isNight(hour);
+      samples.push(...this.#measured.step(time, { activity, level, now, heartRate: this.#body.heartRate, night }));
+    }
     samples.sort((a, b) => a.time - b.time);
     const corridor = changes.filter(change => change.contact === 'corridor').map(({ on, time }) => ({ on, time: Math.round(time) }));
     return { time, samples, corridor, rises, begins, agitation: level, activity: behaviour.activity };
@@ -134,7 +148,7 @@ export class ResidentSimulation {
 
   #read(time: number, level: number, now: ReturnType<Happenings['at']>, samples: Sample[]) {
     const { activity, inBed } = this.#behaviour;
-    const push = (profile: ResidentProfile, values: Record<string, number>) =>
+    const push = (profile: WatchingProfile, values: Record<string, number>) =>
       samples.push({ profile, time: time + this.#phase[profile], values });
     if (this.#speaks('bed', time)) {
       const reading = this.#body.bed(activity, level, now);
