@@ -14,6 +14,7 @@ import {
 import { openDeliveries } from './delivery.ts';
 import type { Directory, FacilityDirectory } from './directory.ts';
 import type { Intake, Publish } from './intake.ts';
+import type { Observer } from './observer.ts';
 import { guardSocket } from './protocol.ts';
 import { type Allowance, Allowances, type Rates } from './rate.ts';
 import { maySubscribe } from './rights.ts';
@@ -49,6 +50,8 @@ export interface Broker {
   benchWatched(device: string): boolean;
   /** Ends connections whose credentials are no longer in force. */
   cutRevoked(facility: FacilityDirectory): void;
+  /** Breaks a device's connections off, as a lost network would. */
+  cutDevice(facility: string, device: string): void;
   /** Reading may go on. */
   onRoom(): void;
   /**
@@ -69,6 +72,7 @@ export async function openBroker({
   directory,
   intake,
   rates,
+  observer,
   log,
 }: {
   host: string;
@@ -77,6 +81,7 @@ export async function openBroker({
   directory: Directory;
   intake: () => Intake;
   rates: Rates;
+  observer: Observer;
   log: Logger;
 }): Promise<Broker> {
   const sessions = new Map<Client, Session>();
@@ -121,6 +126,7 @@ export async function openBroker({
     // Packets that may follow CONNECT before CONNACK is out (section 3.1.4): as many as one reading of the socket can hold.
     queueLimit: 32_768,
     preConnect(client, packet, callback) {
+      if (!observer.connecting(client, packet)) return client.conn.destroy();
       if (!packet.clientId && !packet.clean) withoutId.add(client);
       // No one can take over another's session by its client id, and nothing is queued in memory for those who are away.
       if (packet.clientId && packet.username) packet.clientId = `${packet.username}:${packet.clientId}`;
@@ -131,10 +137,12 @@ export async function openBroker({
       signIn(client, username, password).then(
         session => {
           if (!client.closed) sessions.set(client, session);
+          observer.signedIn(client, 0);
           callback(null, true);
         },
         error => {
           if (isFirst(client)) refusedSignIns++;
+          if ('returnCode' in error) observer.signedIn(client, error.returnCode as number);
           log.info({ username: username?.slice(0, 130), reason: (error as Error).message }, 'sign-in at the broker refused');
           callback('returnCode' in error ? error : refusal(UNAVAILABLE, 'the registry cannot be read'), false);
         },
@@ -150,11 +158,18 @@ export async function openBroker({
       };
       if (!session) return end();
       const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-      intake().take({ login: session.login, topic: packet.topic, payload }, outcome => (outcome === 'forward' ? callback(null) : end()));
+      const withheld = observer.published(client, packet);
+      intake().take({ login: session.login, topic: packet.topic, payload }, outcome => {
+        // To aedes it becomes a QoS 0 message, which has no PUBACK; an unanswered call would stop it from reading on.
+        if (withheld) packet.qos = 0;
+        if (outcome === 'forward') callback(null);
+        else end();
+      });
     },
     authorizeSubscribe(client, subscription, callback) {
       const session = sessions.get(client);
       const may = session && maySubscribe(session.login, subscription.topic);
+      observer.subscribed(client, subscription.topic, Boolean(may));
       if (may) deliveries.granted(client, subscription.topic, subscription.qos);
       callback(null, may ? subscription : null);
     },
@@ -162,7 +177,10 @@ export async function openBroker({
   };
 
   const aedes = await Aedes.createBroker(options);
-  aedes.on('keepaliveTimeout', client => ended.add(client));
+  aedes.on('keepaliveTimeout', client => {
+    ended.add(client);
+    observer.keepAliveOver(client);
+  });
   aedes.on('clientDisconnect', client => {
     sessions.delete(client);
     benches.delete(client);
@@ -257,6 +275,10 @@ export async function openBroker({
         log.info({ username: usernameOf(login) }, 'connection cut: its credentials are no longer in force');
         client.close();
       }
+    },
+    cutDevice(facility, device) {
+      for (const [client, { login }] of sessions)
+        if (login.kind === 'device' && login.facility === facility && login.device === device) client.conn.destroy();
     },
     onRoom() {
       for (const goOn of sockets.values()) goOn();

@@ -74,6 +74,7 @@ export async function openOutsideBroker({
     },
     benchWatched: () => !stopped,
     cutRevoked: () => undefined,
+    cutDevice: () => undefined,
     onRoom: () => undefined,
     stats: () => ({
       connections: clients.filter(client => client.connected).length,

@@ -9,6 +9,7 @@ import { openDirectory } from './directory.ts';
 import { openDownlink } from './downlink.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { openLedger } from './ledger.ts';
+import { openObserver } from './observer.ts';
 import { openOutsideBroker } from './outside-broker.ts';
 import { DEFAULT_RATES, type Rates } from './rate.ts';
 
@@ -62,13 +63,23 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
     benchWatched: device => broker?.benchWatched(device) ?? false,
     onRoom: () => broker?.onRoom(),
   });
+  const observer = await openObserver({ database, publish, cut: (facility, device) => broker?.cutDevice(facility, device) });
   try {
     broker = config.mqtt.embedded
-      ? await openBroker({ host: config.mqtt.host, port: config.mqtt.port, mqttInternal, directory, intake: () => intake, rates, log })
+      ? await openBroker({
+          host: config.mqtt.host,
+          port: config.mqtt.port,
+          mqttInternal,
+          directory,
+          intake: () => intake,
+          rates,
+          observer,
+          log,
+        })
       : await openOutsideBroker({ url: config.mqtt.url, dataDirectory: config.dataDirectory, intake, log });
     for (const facility of await directory.gatewayFacilities()) tellGateways(await directory.of(facility));
   } catch (error) {
-    await Promise.allSettled([broker?.close(), directory.close(), ledger.close()]);
+    await Promise.allSettled([broker?.close(), directory.close(), ledger.close(), observer.close()]);
     throw error;
   }
   const open = broker;
@@ -82,6 +93,7 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
       await open.close();
       await directory.close();
       await ledger.close();
+      await observer.close();
       log.info('ingest has ended');
     },
   };
