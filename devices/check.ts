@@ -18,7 +18,7 @@ export interface Point {
 /** @param receivedAt Milliseconds since 1970; `ageLimit` in milliseconds, default 90 days. Points come in order of time, one per time. */
 export function checkReadings(
   profile: Profile,
-  pack: Pack,
+  pack: Pick<Pack, 'readings'> & Partial<Pack>,
   { receivedAt, ageLimit = AGE_LIMIT }: { receivedAt: number; ageLimit?: number },
 ): { points: Point[]; refusals: Refusal[] } {
   const quantities = new Map(profile.quantities.map(quantity => [quantity.name, quantity]));

@@ -1,10 +1,51 @@
 // The device contract: profiles, topics, SenML packs, the check of readings, and a client for device makers.
+export {
+  type AlarmChange,
+  type AlarmLimits,
+  type AlarmState,
+  FRESH_FOR,
+  judgeAlarms,
+} from './alarm-rules.ts';
 export { AGE_LIMIT, checkReadings, FUTURE_LIMIT, type Point } from './check.ts';
 export { DeviceClient, type DeviceClientCounts, type DeviceClientOptions } from './client.ts';
+export {
+  type ClockObservation,
+  type ClockState,
+  clockObservation,
+  DRIFT_LIMIT,
+  isDrifting,
+  NO_CLOCK,
+  nextCorrection,
+  observeClock,
+} from './clock.ts';
 export { gateSocket, type Oversized, PacketScanner } from './packet-gate.ts';
-export { loadProfiles, OBSERVATION_CATEGORY_SYSTEM, PROFILE_DIRECTORY, type Profile, type Quantity } from './profiles.ts';
+export {
+  type AlarmKind,
+  type AlarmRule,
+  loadProfiles,
+  OBSERVATION_CATEGORY_SYSTEM,
+  PROFILE_DIRECTORY,
+  type Profile,
+  type Quantity,
+} from './profiles.ts';
 export { PackRefusal, type Refusal, type RefusalReason, type Text } from './refusal.ts';
-export { absolutePack, decodePack, encodePack, MAX_PACK_BYTES, MAX_PACK_RECORDS, type Pack, type Reading, SEQUENCE } from './senml.ts';
+export {
+  absolutePack,
+  CLOCK,
+  CLOCK_CORRECTION,
+  correctedPack,
+  type DecodedPack,
+  decodePack,
+  decodeTimedPack,
+  encodePack,
+  MAX_PACK_BYTES,
+  MAX_PACK_RECORDS,
+  type Pack,
+  type PackToSend,
+  RESERVED,
+  type Reading,
+  SEQUENCE,
+} from './senml.ts';
 export {
   benchTopic,
   type DeviceChannel,

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { RESERVED } from './senml.ts';
 import { isLoincCode, SECONDARY_UNITS, SENML_UNITS } from './units.ts';
 
 /** Code system of LOINC in FHIR. */
@@ -41,6 +42,27 @@ const QuantitySchema = z
     message: 'a boolean has minimum 0 and maximum 1',
   });
 
+/** A rule that raises an alarm (`alarm-rules.ts`): exactly one of `equals`, `below`, `above`. */
+const AlarmSchema = z
+  .strictObject({
+    id: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
+    quantity: Name,
+    kind: z.enum(['call', 'fall', 'vital']),
+    text: Words,
+    /** For booleans. */
+    equals: z.boolean().optional(),
+    /** Alarm when the value is less, or more, than this. In the unit people read (`unit`). */
+    below: z.number().optional(),
+    above: z.number().optional(),
+    /** A running alarm ends when the value is inside the limit by this much. Default 0. */
+    margin: z.number().nonnegative().optional(),
+    /** So many readings in a row begin the alarm, and so many end it. Default 1; a boolean always needs one. */
+    forSamples: z.number().int().min(1).max(100).optional(),
+  })
+  .refine(rule => [rule.equals, rule.below, rule.above].filter(limit => limit !== undefined).length === 1, {
+    message: 'an alarm has exactly one of equals, below and above',
+  });
+
 const ProfileSchema = z
   .strictObject({
     id: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
@@ -53,14 +75,34 @@ const ProfileSchema = z
      * usually lie, for charts. */
     occasional: z.boolean().optional(),
     quantities: z.array(QuantitySchema).min(1).max(64),
+    /**
+     * What raises an alarm in the facility. The limits of the profiles here are where NEWS2 gives three points to one sign alone (Royal College of
+     * Physicians 2017, chart 1: pulse ≤ 40 or ≥ 131, respiration ≤ 8 or ≥ 25 a minute), and SpO2 below 90 %, where respiratory failure begins
+     * (PaO2 60 Torr; Japanese Respiratory Society). A resident's own limits go before them.
+     */
+    alarms: z.array(AlarmSchema).max(32).default([]),
   })
   .refine(profile => new Set(profile.quantities.map(quantity => quantity.name)).size === profile.quantities.length, {
     message: 'every quantity has a name of its own',
   })
-  .refine(profile => profile.quantities.every(quantity => quantity.name !== 'seq'), { message: '`seq` is the sequence number' });
+  .refine(profile => profile.quantities.every(quantity => !RESERVED.includes(quantity.name)), {
+    message: `${RESERVED.join(', ')} say something of the pack and are no quantities`,
+  })
+  .refine(({ alarms }) => new Set(alarms.map(({ id }) => id)).size === alarms.length, { message: 'every alarm has an id of its own' })
+  .superRefine(({ alarms, quantities }, context) => {
+    for (const [index, { quantity, equals }] of alarms.entries()) {
+      const kind = quantities.find(({ name }) => name === quantity)?.kind;
+      const fault = !kind ? `"${quantity}" is no quantity of this profile` : (kind === 'boolean') !== (equals !== undefined);
+      if (!fault) continue;
+      const message = typeof fault === 'string' ? fault : 'a boolean takes equals, a number below or above';
+      context.addIssue({ code: 'custom', path: ['alarms', index, 'quantity'], message });
+    }
+  });
 
 export type Quantity = Readonly<z.infer<typeof QuantitySchema>>;
 export type Profile = Readonly<z.infer<typeof ProfileSchema>>;
+export type AlarmRule = Readonly<z.infer<typeof AlarmSchema>>;
+export type AlarmKind = AlarmRule['kind'];
 
 /** Category system of `Quantity.category` (JP Core). */
 export const OBSERVATION_CATEGORY_SYSTEM = 'http://jpfhir.jp/fhir/core/CodeSystem/JP_SimpleObservationCategory_CS';

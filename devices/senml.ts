@@ -13,6 +13,12 @@ const VERSION = 10;
 const RELATIVE_BELOW = 2 ** 28;
 /** Record that carries the device's running number of packs. */
 export const SEQUENCE = 'seq';
+/** Record with the device's own clock when it sent the pack, seconds since 1970, unit `s`. */
+export const CLOCK = 'clock';
+/** Record with what a gateway has added to the pack's times because the device's clock is wrong, seconds, unit `s`. */
+export const CLOCK_CORRECTION = 'clock_correction';
+/** Names that no quantity may have. */
+export const RESERVED: readonly string[] = [SEQUENCE, CLOCK, CLOCK_CORRECTION];
 
 export interface Reading {
   /** Quantity's name, without the device. */
@@ -27,7 +33,18 @@ export interface Pack {
   device: string;
   /** The device's running number; null when it sends none. */
   sequence: number | null;
+  /** The device's own clock when it sent the pack, ms since 1970; null when it does not say. */
+  clock: number | null;
+  /** What a gateway has added to the readings' times, ms; null when it has left them as they came. */
+  clockCorrection: number | null;
   readings: Reading[];
+}
+/** A pack to encode; what it does not say of its clock is left out. */
+export type PackToSend = Pick<Pack, 'device' | 'sequence' | 'readings'> & Partial<Pack>;
+/** A pack with the places of the readings whose times counted from its receipt: these need no clock of the device. */
+export interface DecodedPack {
+  pack: Pack;
+  relative: ReadonlySet<number>;
 }
 
 type Field = 'bver' | 'bn' | 'bt' | 'bu' | 'bv' | 'bs' | 'n' | 'u' | 'v' | 'vs' | 'vb' | 's' | 't' | 'ut' | 'vd';
@@ -71,7 +88,7 @@ function notSenml(ja: string, en: string, path = '', cause?: unknown): PackRefus
  * @throws PackRefusal with the place in the pack, when the pack as a whole cannot be taken.
  */
 export function decodePack(payload: Uint8Array, format: PackFormat, receivedAt: number): Pack {
-  return decode(payload, format, receivedAt).pack;
+  return decodeTimedPack(payload, format, receivedAt).pack;
 }
 
 /**
@@ -80,16 +97,30 @@ export function decodePack(payload: Uint8Array, format: PackFormat, receivedAt: 
  * @throws PackRefusal as `decodePack` does.
  */
 export function absolutePack(payload: Uint8Array, format: PackFormat, receivedAt: number): Uint8Array {
-  const { pack, relative } = decode(payload, format, receivedAt);
-  return relative ? encodePack(pack, format) : payload;
+  const { pack, relative } = decodeTimedPack(payload, format, receivedAt);
+  return relative.size ? encodePack(pack, format) : payload;
 }
 
-function decode(payload: Uint8Array, format: PackFormat, receivedAt: number): { pack: Pack; relative: boolean } {
+/**
+ * The pack with the device's own times moved by `correction` ms and the record `clock_correction`. Times that counted from the receipt stay: they
+ * come from the gateway's clock.
+ */
+export function correctedPack({ pack, relative }: DecodedPack, correction: number): Pack {
+  const readings = pack.readings.map((reading, index) => (relative.has(index) ? reading : { ...reading, time: reading.time + correction }));
+  return { ...pack, readings, clockCorrection: (pack.clockCorrection ?? 0) + correction };
+}
+
+/** As `decodePack`, and says which times were relative. */
+export function decodeTimedPack(payload: Uint8Array, format: PackFormat, receivedAt: number): DecodedPack {
   if (payload.byteLength > MAX_PACK_BYTES) throw tooLarge(`${payload.byteLength} B`, `${MAX_PACK_BYTES} B`);
   const records = format === 'json' ? parseJson(payload) : parseCbor(payload);
   if (!records.length) throw notSenml('空の配列です。', 'The array is empty.');
-  if (records.length > MAX_PACK_RECORDS) throw tooLarge(`${records.length} records`, `${MAX_PACK_RECORDS} records`);
-  return resolve(records, receivedAt);
+  // A gateway's `clock_correction` comes on top of the device's own records.
+  if (records.length > MAX_PACK_RECORDS + 1) throw tooLarge(`${records.length} records`, `${MAX_PACK_RECORDS} records`);
+  const decoded = resolve(records, receivedAt);
+  if (records.length > MAX_PACK_RECORDS && decoded.pack.clockCorrection === null)
+    throw tooLarge(`${records.length} records`, `${MAX_PACK_RECORDS} records`);
+  return decoded;
 }
 
 const tooLarge = (is: string, limit: string) =>
@@ -141,12 +172,14 @@ function mustUnderstand(field: string, index: number) {
     throw notSenml(`項目「${field.slice(0, 40)}」は扱えません。`, `The field "${field.slice(0, 40)}" is not supported.`, `[${index}]`);
 }
 
-function resolve(records: RawRecord[], receivedAt: number): { pack: Pack; relative: boolean } {
+function resolve(records: RawRecord[], receivedAt: number): DecodedPack {
   const base = { name: '', time: 0, unit: '', value: 0 };
   let device: string | null = null;
   let sequence: number | null = null;
   let version: number | null = null;
-  let relative = false;
+  let clock: number | null = null;
+  let clockCorrection: number | null = null;
+  const relative = new Set<number>();
   const readings: Reading[] = [];
   for (const [index, record] of records.entries()) {
     const at = `[${index}]`;
@@ -189,15 +222,30 @@ function resolve(records: RawRecord[], receivedAt: number): { pack: Pack; relati
       sequence = value;
       continue;
     }
+    if (name === CLOCK || name === CLOCK_CORRECTION) {
+      const milliseconds = ownClock(name, value, text(record.u, `${at}.u`) ?? base.unit, at);
+      if (name === CLOCK) clock = milliseconds;
+      else clockCorrection = milliseconds;
+      continue;
+    }
     const seconds = base.time + (number(record.t, `${at}.t`) ?? 0);
-    relative ||= seconds < RELATIVE_BELOW;
+    if (seconds < RELATIVE_BELOW) relative.add(readings.length);
     const time = Math.round(seconds < RELATIVE_BELOW ? receivedAt + seconds * 1000 : seconds * 1000);
     if (!Number.isSafeInteger(time) || Math.abs(time) > 8.64e15)
       throw notSenml('時刻が扱えません。', 'The time cannot be used.', `${at}.t`);
     readings.push({ name, unit: text(record.u, `${at}.u`) ?? base.unit, value, time });
   }
   if (device === null || !readings.length) throw notSenml('測定値がありません。', 'It holds no readings.');
-  return { pack: { device, sequence, readings }, relative };
+  return { pack: { device, sequence, clock, clockCorrection, readings }, relative };
+}
+
+/** @returns ms. */
+function ownClock(name: string, value: number | boolean, unit: string, at: string): number {
+  if (unit !== 's' && unit !== '') throw notSenml(`${name} の単位は s です。`, `${name} has the unit s.`, `${at}.u`);
+  const milliseconds = typeof value === 'number' ? Math.round(value * 1000) : Number.NaN;
+  if (!(Math.abs(milliseconds) <= 8.64e15) || (name === CLOCK && milliseconds < 0))
+    throw notSenml(`${name} は秒数です。`, `${name} is a number of seconds.`, `${at}.v`);
+  return milliseconds;
 }
 
 function readValue(record: RawRecord, baseValue: number, at: string): number | boolean | undefined {
@@ -230,7 +278,7 @@ function text(value: unknown, path: string): string | undefined {
  * Encodes readings as one pack. The first reading's time becomes the base time, the others follow relative to it.
  * @throws Error when it does not fit the limits of a pack.
  */
-export function encodePack(pack: Pack, format: PackFormat): Uint8Array {
+export function encodePack(pack: PackToSend, format: PackFormat): Uint8Array {
   if (!isId(pack.device)) throw new Error(`"${pack.device.slice(0, 80)}" is no device id`);
   const [first] = pack.readings;
   if (!first) throw new Error('a pack holds at least one reading');
@@ -242,10 +290,13 @@ export function encodePack(pack: Pack, format: PackFormat): Uint8Array {
     if (time !== first.time) record.t = (time - first.time) / 1000;
     return record;
   });
-  const header: RawRecord = { bn: `${pack.device}:`, bt: first.time / 1000 };
-  if (pack.sequence !== null) records.unshift({ ...header, n: SEQUENCE, v: pack.sequence });
-  else records[0] = { ...header, ...records[0] };
-  if (records.length > MAX_PACK_RECORDS) throw new Error(`a pack holds at most ${MAX_PACK_RECORDS} records, not ${records.length}`);
+  const correction = pack.clockCorrection ?? null;
+  if (correction !== null) records.unshift({ n: CLOCK_CORRECTION, u: 's', v: correction / 1000 });
+  if (typeof pack.clock === 'number') records.unshift({ n: CLOCK, u: 's', v: pack.clock / 1000 });
+  if (pack.sequence !== null) records.unshift({ n: SEQUENCE, v: pack.sequence });
+  records[0] = { bn: `${pack.device}:`, bt: first.time / 1000, ...records[0] };
+  const most = MAX_PACK_RECORDS + (correction === null ? 0 : 1);
+  if (records.length > most) throw new Error(`a pack holds at most ${MAX_PACK_RECORDS} records, not ${records.length}`);
   const payload =
     format === 'json'
       ? Buffer.from(JSON.stringify(records))

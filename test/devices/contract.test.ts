@@ -10,7 +10,6 @@ import {
   gatewayTopic,
   isLoincCode,
   loadProfiles,
-  type Pack,
   type Profile,
   parseTopic,
   parseUsername,
@@ -93,6 +92,26 @@ describe('profiles', () => {
     expect(() => loadProfiles(folder)).toThrow(/bed\.json[\s\S]*quantities\.0\.kind/);
   });
 
+  test.each<[string, object, string]>([
+    ['of a quantity it does not have', { quantity: 'glucose', above: 1 }, 'no quantity'],
+    ['with two limits', { below: 40, above: 130 }, 'exactly one'],
+    ['with no limit', {}, 'exactly one'],
+    ['that takes a number for a boolean', { quantity: 'in_bed', above: 0 }, 'equals'],
+    ['that takes a boolean for a number', { equals: true }, 'equals'],
+  ])('a profile with an alarm %s is refused', (_what, change, words) => {
+    const rule = { id: 'x', quantity: 'heart_rate', kind: 'vital', text: { ja: '速い', en: 'fast' }, ...change };
+    writeFileSync(path.join(folder, 'bed.json'), JSON.stringify({ ...bed(), alarms: [rule] }));
+    expect(() => loadProfiles(folder)).toThrow(words);
+  });
+
+  test.each(['seq', 'clock', 'clock_correction'])('no quantity is named %s: that says something of the pack', name => {
+    const wrong = structuredClone(bed()) as { quantities: { name: string }[]; alarms: unknown[] };
+    wrong.quantities[0]!.name = name;
+    wrong.alarms = [];
+    writeFileSync(path.join(folder, 'bed.json'), JSON.stringify(wrong));
+    expect(() => loadProfiles(folder)).toThrow('say something of the pack');
+  });
+
   test('a file named unlike its profile is refused', () => {
     writeFileSync(path.join(folder, 'other.json'), JSON.stringify(bed()));
     expect(() => loadProfiles(folder)).toThrow('bed.json');
@@ -143,7 +162,7 @@ describe('topics', () => {
 describe('checking readings', () => {
   const profiles = loadProfiles();
   const check = (profile: string, readings: Reading[]) =>
-    checkReadings(profiles.get(profile) as Profile, { device: 'd', sequence: null, readings } satisfies Pack, { receivedAt: NOW });
+    checkReadings(profiles.get(profile) as Profile, { readings }, { receivedAt: NOW });
   const heart = (change: Partial<Reading>): Reading => ({ name: 'heart_rate', unit: 'beat/min', value: 60, time: NOW, ...change });
 
   test('readings of one time become one point, booleans 0 or 1, points in order of time', () => {

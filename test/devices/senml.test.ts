@@ -2,7 +2,16 @@
 import { Encoder } from 'cbor-x';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { absolutePack, decodePack, encodePack, MAX_PACK_BYTES, type Pack, PackRefusal } from '../../devices/index.ts';
+import {
+  absolutePack,
+  correctedPack,
+  decodePack,
+  decodeTimedPack,
+  encodePack,
+  MAX_PACK_BYTES,
+  type Pack,
+  PackRefusal,
+} from '../../devices/index.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
 const json = (records: unknown) => decodePack(Buffer.from(JSON.stringify(records)), 'json', NOW);
@@ -28,6 +37,8 @@ describe('decoding', () => {
     expect(pack).toEqual({
       device: 'bed-1',
       sequence: null,
+      clock: null,
+      clockCorrection: null,
       readings: [
         { name: 'movement', unit: '/', value: 0.1, time: 1767225600000 },
         { name: 'movement', unit: '/', value: 0.2, time: 1767225630000 },
@@ -76,6 +87,8 @@ describe('decoding', () => {
     expect(pack).toEqual({
       device: 'bed-1',
       sequence: 7,
+      clock: null,
+      clockCorrection: null,
       readings: [
         { name: 'heart_rate', unit: 'beat/min', value: 61.5, time: 1767225630000 },
         { name: 'in_bed', unit: '', value: true, time: 1767225600000 },
@@ -103,6 +116,10 @@ describe('refusing', () => {
     ['two values', record({ n: 'movement', v: 1, vb: true }), '[1]'],
     ['no value', record({ n: 'movement' }), '[1]'],
     ['a newer version', record({ bver: 11, n: 'movement', v: 1 }), '[1].bver'],
+    ['a clock that is no number', record({ n: 'clock', vb: true }), '[1].v'],
+    ['a clock before 1970', record({ n: 'clock', u: 's', v: -1 }), '[1].v'],
+    ['a clock in another unit', record({ n: 'clock', u: 'ms', v: 1 }), '[1].u'],
+    ['only a clock', [{ bn: 'bed-1:', n: 'clock', u: 's', v: 1 }], ''],
     ['only a sequence number', [{ bn: 'bed-1:', n: 'seq', v: 1 }], ''],
   ])('%s is refused, with its place', (_what, records, path) => {
     const { reason, path: at, text } = refusal(() => json(records));
@@ -169,6 +186,8 @@ test.each(['json', 'cbor'] as const)('what is encoded as %s decodes to the same 
   const pack = fc.record<Pack>({
     device: fc.stringMatching(/^[A-Za-z0-9-]{1,64}$/),
     sequence: fc.option(fc.nat()),
+    clock: fc.option(fc.integer({ min: 0, max: NOW + 1e9 })),
+    clockCorrection: fc.option(fc.integer({ min: -1e9, max: 1e9 })),
     readings: fc.array(reading, { minLength: 1, maxLength: 50 }),
   });
   fc.assert(
@@ -184,4 +203,34 @@ test('a pack with relative times gets its own times, one with absolute times sta
   expect(later.readings[0]?.time).toBe(NOW - 60_000);
   const absolute = Buffer.from(JSON.stringify([{ bn: 'bed-1:', bt: 1767225600, n: 'in_bed', vb: true }]));
   expect(absolutePack(absolute, 'json', NOW)).toBe(absolute);
+});
+
+test('a device says its clock, and a gateway what it has added to the times', () => {
+  const pack = json([
+    { bn: 'bed-1:', bt: 1767225600, n: 'clock', u: 's', v: 1767225601.25 },
+    { n: 'clock_correction', u: 's', v: -12.5 },
+    { n: 'in_bed', vb: true },
+  ]);
+  expect(pack).toMatchObject({ clock: 1767225601250, clockCorrection: -12_500, readings: [{ name: 'in_bed' }] });
+});
+
+test('a correction moves the device’s own times and leaves those that count from the receipt', () => {
+  const payload = Buffer.from(
+    JSON.stringify([
+      { bn: 'bed-1:', n: 'seq', v: 4 },
+      { n: 'in_bed', vb: true, t: -5 },
+      { n: 'movement', u: '/', v: 0.5, t: 1767225600 },
+    ]),
+  );
+  const corrected = correctedPack(decodeTimedPack(payload, 'json', NOW), 90_000);
+  expect(corrected).toMatchObject({ sequence: 4, clockCorrection: 90_000 });
+  expect(corrected.readings.map(({ time }) => time)).toEqual([NOW - 5000, 1767225600000 + 90_000]);
+  expect(decodePack(encodePack(corrected, 'json'), 'json', NOW + 3_600_000)).toEqual(corrected);
+});
+
+test('a gateway’s correction fits into the largest pack of a device; no other record does', () => {
+  const readings = Array.from({ length: 1000 }, (_, index) => ({ name: 'in_bed', unit: '', value: true, time: NOW + index }));
+  const given: Pack = { device: 'bed-1', sequence: null, clock: null, clockCorrection: 60_000, readings };
+  expect(decodePack(encodePack(given, 'cbor'), 'cbor', NOW)).toEqual(given);
+  expect(() => encodePack({ ...given, sequence: 1 }, 'cbor')).toThrow('1000 records');
 });
