@@ -19,6 +19,8 @@ export interface DeviceClientOptions {
   firstSequence?: number;
   /** 0 … 1; part of the state. */
   battery?: number;
+  /** The device's own clock, ms since 1970; each pack says what it shows. Default `Date.now`. */
+  now?: () => number;
   /** Milliseconds between attempts to connect. Default 2,000. */
   reconnectMilliseconds?: number;
   /** The hub's configuration for this device (retained JSON). */
@@ -47,9 +49,12 @@ export interface DeviceClientCounts {
 export class DeviceClient {
   readonly #options: DeviceClientOptions;
   readonly #client: MqttClient;
-  readonly #queue: Reading[][] = [];
+  readonly #queue: { readings: Reading[]; sequence: number }[] = [];
   readonly #waiting: (() => void)[] = [];
+  readonly #period: number;
   #sequence: number;
+  #battery: number | undefined;
+  #suspended = false;
   #inFlight = 0;
   #acknowledged = 0;
   #dropped = 0;
@@ -58,6 +63,8 @@ export class DeviceClient {
   constructor(options: DeviceClientOptions) {
     this.#options = options;
     this.#sequence = options.firstSequence ?? 0;
+    this.#battery = options.battery;
+    this.#period = options.reconnectMilliseconds ?? 2000;
     const { facility, device } = options;
     this.#client = connect(options.url, {
       clientId: device,
@@ -65,13 +72,14 @@ export class DeviceClient {
       password: options.secret,
       clean: true,
       keepalive: 30,
-      reconnectPeriod: options.reconnectMilliseconds ?? 2000,
+      reconnectPeriod: this.#period,
       reconnectOnConnackError: true,
       queueQoSZero: false,
       will: { topic: deviceTopic(facility, device, 'state'), payload: Buffer.from('{"state":"offline"}'), qos: 1, retain: true },
     });
     this.#client.on('connect', () => {
-      this.sendState(options.battery);
+      if (this.#suspended) return this.dropConnection();
+      this.sendState();
       this.#client.subscribe([deviceTopic(facility, device, 'config'), deviceTopic(facility, device, 'refused')], { qos: 1 }, () => {});
       this.#pump();
     });
@@ -90,20 +98,27 @@ export class DeviceClient {
     return { queued: this.#queue.length, inFlight: this.#inFlight, acknowledged: this.#acknowledged, dropped: this.#dropped };
   }
 
-  /** Says the state anew, with the battery's charge (0 … 1). Retained by the broker. */
-  sendState(battery?: number): void {
+  /** Says the state anew, with the battery's charge (0 … 1) if it is another one now. Retained by the broker, said again after each sign-in. */
+  sendState(battery = this.#battery): void {
+    this.#battery = battery;
     if (!this.#client.connected) return;
     const payload = JSON.stringify({ state: 'online', ...(battery === undefined ? {} : { battery }) });
     this.#client.publish(deviceTopic(this.#options.facility, this.#options.device, 'state'), payload, { qos: 1, retain: true }, () => {});
   }
 
+  /** Takes the next number of a pack. One that is taken and not sent is a gap to the hub. */
+  nextSequence(): number {
+    return this.#sequence++;
+  }
+
   /**
    * Queues one pack. It counts as delivered when the broker has acknowledged it; see `counts` and `flushed`.
-   * @param readings At most 999, within 64 KiB once encoded; times in ms since 1970.
+   * @param readings At most 998, within 64 KiB once encoded; times in ms since 1970.
+   * @param sequence Its number; the next one if missing. So a pack that the buffer drops is a gap to the hub.
    */
-  publish(readings: Reading[]): void {
+  publish(readings: Reading[], sequence = this.nextSequence()): void {
     if (this.#closing) throw new Error(`device ${this.#options.device} is closed`);
-    this.#queue.push(readings);
+    this.#queue.push({ readings, sequence });
     if (this.#queue.length > (this.#options.bufferPacks ?? 1000)) {
       this.#queue.shift();
       this.#dropped++;
@@ -138,12 +153,29 @@ export class DeviceClient {
     this.#client.stream?.destroy();
   }
 
+  /** As `dropConnection`, and stays away until `resume`: a network that is gone, an empty battery. Packs wait meanwhile. */
+  suspend(): void {
+    this.#suspended = true;
+    // mqtt.js asks for the period when a connection has ended; 0 means not to come back.
+    this.#client.options.reconnectPeriod = 0;
+    this.dropConnection();
+  }
+
+  /** Connects again after `suspend`, at once; unacknowledged packs come again. */
+  resume(): void {
+    if (!this.#suspended || this.#closing) return;
+    this.#suspended = false;
+    const { incomingStore, outgoingStore } = this.#client;
+    this.#client.options.reconnectPeriod = this.#period;
+    if (!this.#client.connected && !this.#client.reconnecting) this.#client.reconnect({ incomingStore, outgoingStore });
+  }
+
   #pump() {
-    const { facility, device, format = 'cbor', window = 16 } = this.#options;
+    const { facility, device, format = 'cbor', window = 16, now = Date.now } = this.#options;
     while (this.#client.connected && this.#inFlight < window) {
-      const readings = this.#queue.shift();
-      if (!readings) break;
-      const payload = encodePack({ device, sequence: this.#sequence++, readings }, format);
+      const next = this.#queue.shift();
+      if (!next) break;
+      const payload = encodePack({ device, ...next, clock: now() }, format);
       this.#inFlight++;
       // mqtt.js keeps a pack until its PUBACK and sends it again, in order, after a reconnect.
       this.#client.publish(deviceTopic(facility, device, format), Buffer.from(payload), { qos: 1 }, error => {
