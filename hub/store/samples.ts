@@ -1,7 +1,8 @@
 // Samples in InfluxDB: one measurement per device profile, one point per device and time. See DESIGN, "Where a fact lives".
 import { Agent } from 'node:http';
-import { InfluxDB, type IPoint } from 'influx';
+import { InfluxDB } from 'influx';
 import { ExponentialBackoff } from 'influx/lib/src/backoff/exponential.js';
+import { linesOf, openWriter } from './lines.ts';
 import { aggregateQuery, type Keeping, openRetention, partsOf } from './retention.ts';
 
 export const SAMPLE_DATABASE = 'samples';
@@ -60,7 +61,7 @@ export async function openSamples(url: string, keeping?: Keeping): Promise<Sampl
     hosts: [
       {
         host: hostname,
-        port: Number(port) || 8086,
+        port: Number(port) || (protocol === 'https:' ? 443 : 8086),
         protocol: protocol.replace(':', '') as 'http' | 'https',
         options: { agent: new Agent({ keepAlive: true }) } as object,
       },
@@ -69,6 +70,7 @@ export async function openSamples(url: string, keeping?: Keeping): Promise<Sampl
     pool: { requestTimeout: 30_000, backoff: new ExponentialBackoff({ initial: 100, max: 2000, random: 1 }) },
   });
   await influx.createDatabase(SAMPLE_DATABASE);
+  const writeLines = openWriter(url, SAMPLE_DATABASE);
   const retention = keeping && (await openRetention(SAMPLE_DATABASE, keeping, statement => ask(url, statement)));
 
   const rowsOf = (result: { groupRows: { rows: unknown[]; tags?: Record<string, string> }[] }) => result.groupRows ?? [];
@@ -91,17 +93,8 @@ export async function openSamples(url: string, keeping?: Keeping): Promise<Sampl
   return {
     async write(points) {
       if (!points.length) return;
-      await influx.writePoints(
-        points.map(
-          (point): IPoint => ({
-            measurement: point.profile,
-            tags: { facility: point.facility, device: point.device, subject: point.subject },
-            fields: point.values,
-            timestamp: point.time,
-          }),
-        ),
-        { precision: 'ms' },
-      );
+      const lines = linesOf(points);
+      if (lines) await writeLines(lines);
       if (retention) for (const { profile, time } of points) retention.stored(profile, time);
     },
     async read(query) {
