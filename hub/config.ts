@@ -36,6 +36,14 @@ const Environment = z.object({
   HUB_MEDIA_WORKERS: z.coerce.number().int().min(1).max(256).default(availableParallelism()),
   HUB_PREDICT_SECONDS: z.coerce.number().min(1).max(3600).default(60),
   HUB_PLATFORM_URL: z.string().url().optional(),
+  HUB_VAPID_PRIVATE_KEY: z
+    .string()
+    .regex(/^[\w-]{43}$/)
+    .optional(),
+  HUB_VAPID_SUBJECT: z.url().optional(),
+  HUB_PUSH_SERVICES: z.string().default(''),
+  HUB_MAIL_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  HUB_MAIL_FROM: z.string().min(3).optional(),
   HUB_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HUB_SECRET: z.string().min(32).optional(),
   DATABASE_URL: z.string().url().optional(),
@@ -62,6 +70,10 @@ export interface Config {
   predictSeconds: number;
   /** Base URL of the shared record platform; without it documents wait in the outbox. */
   platformUrl?: string;
+  /** Web Push: the hub's own key (base64url), who runs it, and origins of push services besides the browsers' own. */
+  push: { privateKey?: string; subject?: string; services: string[] };
+  /** Server and sender for e-mail; without both, e-mail is no way to page. */
+  mail?: { url: string; from: string };
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   secret?: string;
   databaseUrl?: string;
@@ -112,6 +124,14 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     },
     predictSeconds: env.HUB_PREDICT_SECONDS,
     platformUrl: env.HUB_PLATFORM_URL,
+    push: {
+      privateKey: env.HUB_VAPID_PRIVATE_KEY,
+      subject: env.HUB_VAPID_SUBJECT,
+      services: env.HUB_PUSH_SERVICES.split(',')
+        .map(origin => origin.trim())
+        .filter(Boolean),
+    },
+    mail: env.HUB_MAIL_URL && env.HUB_MAIL_FROM ? { url: env.HUB_MAIL_URL, from: env.HUB_MAIL_FROM } : undefined,
     logLevel: env.HUB_LOG,
     secret: env.HUB_SECRET,
     databaseUrl: env.DATABASE_URL,

@@ -7,11 +7,12 @@ import { currentModel, latestPredictions } from '../predict/index.ts';
 import type { Action, Records } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
 import { causeRaiser } from './causes.ts';
+import { changing } from './changing.ts';
 import type { AlertRaiser, AlertView, CauseRaiser, FloorView, Outcome, ResidentTile } from './contract.ts';
 import { alertView, byFloor, tileOf } from './floor.ts';
 import { facilityName, type ResidentCard, readHint, residentCards, writeHint } from './people.ts';
 import { alertRaiser } from './raising.ts';
-import { type AlertRow, alertById, alertsOfFacility, alertsOfPatient, changing, unresolvedOf } from './store.ts';
+import { type AlertRow, alertById, alertsOfFacility, alertsOfPatient, unresolvedOf } from './store.ts';
 
 const READ = { ja: 'BPSD の予測と通知を見る', en: 'see predictions and alerts of BPSD' };
 const CARERS = ['caregiver', 'manager'] as const;
@@ -95,10 +96,10 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
 
   return {
     ...alertRaiser({ database, log, now }),
-    ...causeRaiser({ database, log }),
+    ...causeRaiser({ database, log, now }),
     async acknowledge(actor, id) {
       const row = await permitted(actor, id, 'update', { ja: '通知を確認する', en: 'acknowledge an alert' });
-      const [changed] = await changing(database, async transaction => {
+      const [changed] = await changing(database, new Date(now()), async transaction => {
         const { rows } = await sql<AlertRow>`
           update alerts set state = 'acknowledged', acknowledged_by = ${actor.name}, acknowledged_reference = ${actor.reference},
             acknowledged_at = ${new Date(now())}
@@ -115,7 +116,7 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
           ja: '始まった時刻が未来になっています。時刻を確かめてください。',
           en: 'The onset lies in the future. Check the time.',
         });
-      const [changed] = await changing(database, async transaction => {
+      const [changed] = await changing(database, at, async transaction => {
         const { rows } = await sql<AlertRow>`
           update alerts set state = 'resolved', outcome = ${outcome}, onset = ${outcome === 'episode' && onset ? new Date(onset) : null},
             comment = ${comment || null}, resolved_by = ${actor.name}, resolved_reference = ${actor.reference}, resolved_at = ${at}

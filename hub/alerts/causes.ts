@@ -2,15 +2,16 @@
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Database } from '../store/index.ts';
+import { changing } from './changing.ts';
 import type { CauseRaiser } from './contract.ts';
-import { type AlertRow, type Connection, changing } from './store.ts';
+import type { AlertRow, Connection } from './store.ts';
 
-export function causeRaiser({ database, log }: { database: Database; log: Logger }): CauseRaiser {
+export function causeRaiser({ database, log, now }: { database: Database; log: Logger; now: () => number }): CauseRaiser {
   return {
     async raise(cause) {
       const at = new Date(cause.at);
       let found: string | null = null;
-      await changing(database, async connection => {
+      await changing(database, new Date(now()), async connection => {
         const { alert, changed } = await alertFor(connection, cause, at);
         const { rows } = await sql`
           insert into alert_causes (key, alert, at) values (${cause.key}, ${alert}::uuid, ${at}) on conflict do nothing returning 1`.execute(
@@ -25,7 +26,7 @@ export function causeRaiser({ database, log }: { database: Database; log: Logger
     },
     async clear({ patient, kind, at }) {
       const over = new Date(at);
-      await changing(database, async connection => {
+      await changing(database, new Date(now()), async connection => {
         const { rows } =
           kind === 'uncovered'
             ? await sql<AlertRow>`

@@ -58,6 +58,10 @@ export interface AlertView {
   /** The reason in words; null for a predicted risk, whose reasons the prediction has. */
   detail: Text | null;
   state: 'open' | 'acknowledged' | 'resolved';
+  /** Roles and account ids whose open pages it calls now, by the on-call list. */
+  paged: string[];
+  /** Who had acknowledged it and recorded no outcome, so that it calls again; ISO time of that. */
+  forgotten: { by: string; at: string } | null;
   acknowledgedBy: string | null;
   acknowledgedAt: string | null;
   outcome: Outcome | null;

@@ -17,6 +17,8 @@ export function alertView(row: AlertRow, card: ResidentCard | undefined): AlertV
     prediction: row.prediction,
     detail: row.detail,
     state: row.state,
+    paged: row.paged,
+    forgotten: row.forgotten_by && row.forgotten_at ? { by: row.forgotten_by, at: row.forgotten_at.toISOString() } : null,
     acknowledgedBy: row.acknowledged_by,
     acknowledgedAt: row.acknowledged_at?.toISOString() ?? null,
     outcome: row.outcome,

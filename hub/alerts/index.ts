@@ -1,4 +1,8 @@
-// Alerts: raised, seen at once by the right caregivers, acknowledged, and closed with what happened. And the floor they are seen on.
+// Alerts: raised, seen at once by the right caregivers, escalated by the on-call list, acknowledged, and closed with what happened.
 export { type AlertDeps, type Alerts, openAlerts } from './alerts.ts';
 export { type AttachAlerts, attachAlerts } from './live.ts';
+export { onCallRoutes } from './on-call-routes.ts';
+export { pushRoutes } from './push-routes.ts';
+export { type EscalationDeps, startEscalation } from './queue.ts';
+export { openReach, type Reach } from './reach.ts';
 export { alertRoutes } from './routes.ts';

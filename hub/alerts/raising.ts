@@ -3,8 +3,9 @@ import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import { decide } from '../../models/alert-rule.ts';
 import type { Database } from '../store/index.ts';
+import { changing } from './changing.ts';
 import type { AlertRaiser, PredictionView } from './contract.ts';
-import { type AlertRow, changing, lastAlerts } from './store.ts';
+import { type AlertRow, lastAlerts } from './store.ts';
 
 /** An alert that nobody closed says nothing about tonight: it is closed as unknown, and a new rise is heard again. */
 const UNANSWERED = 12 * 3_600_000;
@@ -31,7 +32,7 @@ export function alertRaiser({ database, log, now }: { database: Database; log: L
       const rising = decided.filter(one => one.what === 'raise');
       if (!fallen.length && !rising.length) return [];
       const raised: string[] = [];
-      await changing(database, async connection => {
+      await changing(database, at, async connection => {
         const changed: AlertRow[] = [];
         if (fallen.length) {
           const { rows } = await sql<AlertRow>`
@@ -67,7 +68,7 @@ export function alertRaiser({ database, log, now }: { database: Database; log: L
 
 async function closeUnanswered(database: Database, at: Date) {
   const before = new Date(at.getTime() - UNANSWERED);
-  await changing(database, async connection => {
+  await changing(database, at, async connection => {
     const { rows } = await sql<AlertRow>`
       update alerts set state = 'resolved', outcome = 'unknown', comment = ${UNANSWERED_WORDS}, resolved_at = ${at}
       where state <> 'resolved' and kind <> 'uncovered' and raised_at < ${before} returning *`.execute(connection);

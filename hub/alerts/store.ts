@@ -1,7 +1,7 @@
-// Alerts in PostgreSQL. Each change and its notification are one transaction: who hears of an alert finds it.
+// Alerts in PostgreSQL: their rows, and the ways to find them. They are changed through changing.ts alone.
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Text } from '../http/problem.ts';
-import type { Database, NoTables } from '../store/index.ts';
+import type { NoTables } from '../store/index.ts';
 import type { AlertKind, AlertView, Outcome, PredictionView } from './contract.ts';
 
 export interface AlertRow {
@@ -23,19 +23,13 @@ export interface AlertRow {
   resolved_by: string | null;
   resolved_at: Date | null;
   assessment: string | null;
+  /** Roles and accounts whose live page it calls. */
+  paged: string[];
+  forgotten_by: string | null;
+  forgotten_at: Date | null;
 }
 
 export type Connection = Kysely<NoTables> | Transaction<NoTables>;
-
-/** Runs `change` in a transaction that tells of every alert it returns. */
-export async function changing(database: Database, change: (connection: Connection) => Promise<AlertRow[]>): Promise<AlertRow[]> {
-  return database.kysely.transaction().execute(async transaction => {
-    const rows = await change(transaction);
-    for (const { id, facility } of rows)
-      await sql`select pg_notify('alerts', ${JSON.stringify({ alert: id, facility })})`.execute(transaction);
-    return rows;
-  });
-}
 
 /** The newest alert of a predicted risk, of each of the patients that has one. */
 export async function lastAlerts(connection: Connection, patients: string[]): Promise<Map<string, AlertRow>> {

@@ -1,5 +1,5 @@
 // The predict role: windows and risk, alerts, and the jobs that nobody waits for (the outbox).
-import { openAlerts } from '../alerts/index.ts';
+import { openAlerts, openReach, startEscalation } from '../alerts/index.ts';
 import { startPredict } from '../predict/index.ts';
 import { openRecords, startOutbox } from '../records/index.ts';
 import { runRole } from './role.ts';
@@ -8,6 +8,8 @@ await runRole('predict', async ({ config, log, database, samples, secrets }) => 
   const records = await openRecords({ database, log });
   const alerts = openAlerts({ database, records, log });
   const outbox = await startOutbox({ config, database, records, log });
+  const reach = openReach({ config, database, records });
+  const escalation = await startEscalation({ database, messengers: reach.messengers, staff: reach.staff, log });
   const predict = await startPredict({
     config,
     database,
@@ -22,6 +24,8 @@ await runRole('predict', async ({ config, log, database, samples, secrets }) => 
     detail: () => ({ backend: predict.backend, model: predict.model }),
     async close() {
       await predict.close();
+      await escalation.close();
+      reach.close();
       await outbox.close();
     },
   };

@@ -111,6 +111,8 @@ export function facts(now: number): Facts {
     prediction: prediction(patient, 0.62),
     detail: null,
     state: 'open',
+    paged: ['caregiver'],
+    forgotten: null,
     acknowledgedBy: null,
     acknowledgedAt: null,
     outcome: null,

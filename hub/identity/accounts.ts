@@ -1,0 +1,19 @@
+// Accounts by the person of the record they are: for those who must reach people, not sign them in.
+import { sql } from 'kysely';
+import type { Database } from '../store/index.ts';
+
+export interface Reachable {
+  account: string;
+  name: string;
+  email: string;
+  language: 'ja' | 'en';
+  reference: string;
+}
+
+/** The accounts of these `Practitioner/…`; who has none is left out. */
+export async function accountsOf(database: Database, references: string[]): Promise<Reachable[]> {
+  const { rows } = await sql<Reachable>`
+    select id as account, name, email, case when language = 'en' then 'en' else 'ja' end as language, reference
+    from identity_account where reference = any(${references}::text[]) order by name, id`.execute(database.kysely);
+  return rows;
+}
