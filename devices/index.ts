@@ -52,6 +52,7 @@ export {
   deviceTopic,
   deviceUsername,
   GATEWAY,
+  gatewayAlarmTopic,
   type GatewayChannel,
   gatewayDevicesTopic,
   gatewayTopic,

@@ -23,6 +23,7 @@ export type Topic =
   | { kind: 'device'; facility: string; device: string; channel: DeviceChannel }
   | { kind: 'gateway-devices'; facility: string }
   | { kind: 'gateway'; facility: string; channel: GatewayChannel }
+  | { kind: 'gateway-alarm'; facility: string; alarm: string }
   | { kind: 'stored'; facility: string; subjectType: SubjectType; subject: string }
   | { kind: 'bench'; facility: string; device: string };
 
@@ -35,6 +36,9 @@ export function parseTopic(topic: string): Topic | null {
 }
 
 function parseCare([facility = '', device = '', channel = '', ...more]: string[]): Topic | null {
+  const [alarm = '', ...beyond] = more;
+  if (device === GATEWAY && channel === 'alarms' && isId(facility) && isId(alarm) && !beyond.length)
+    return { kind: 'gateway-alarm', facility, alarm };
   if (more.length || !isId(facility) || !isId(device)) return null;
   if (device === GATEWAY) {
     if (channel === 'devices') return { kind: 'gateway-devices', facility };
@@ -66,6 +70,9 @@ export function deviceTopic(facility: string, device: string, channel: DeviceCha
 export const gatewayDevicesTopic = (facility: string) => `care/1/${id(facility)}/${GATEWAY}/devices`;
 /** `care/1/<facility>/gateway/<channel>`: what concerns the gateway itself. */
 export const gatewayTopic = (facility: string, channel: GatewayChannel) => `care/1/${id(facility)}/${GATEWAY}/${channel}`;
+/** Retained on the gateway's own broker while an alarm is open; `+` for `alarm` is the filter of all. Never at the hub. */
+export const gatewayAlarmTopic = (facility: string, alarm: string) =>
+  `care/1/${id(facility)}/${GATEWAY}/alarms/${alarm === '+' ? alarm : id(alarm)}`;
 /** Batches that InfluxDB has taken, for the hub's own roles. `subject` is `Patient/…` or `Location/…`. */
 export function storedTopic(facility: string, subject: string): string {
   const topic = `hub/1/stored/${id(facility)}/${subject}`;

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   checkReadings,
   deviceTopic,
+  gatewayAlarmTopic,
   gatewayDevicesTopic,
   gatewayTopic,
   isLoincCode,
@@ -123,6 +124,7 @@ describe('topics', () => {
     expect(parseTopic(deviceTopic('f1', 'bed-1', 'cbor'))).toEqual({ kind: 'device', facility: 'f1', device: 'bed-1', channel: 'cbor' });
     expect(parseTopic(gatewayDevicesTopic('f1'))).toEqual({ kind: 'gateway-devices', facility: 'f1' });
     expect(parseTopic(gatewayTopic('f1', 'csr'))).toEqual({ kind: 'gateway', facility: 'f1', channel: 'csr' });
+    expect(parseTopic(gatewayAlarmTopic('f1', 'a-1'))).toEqual({ kind: 'gateway-alarm', facility: 'f1', alarm: 'a-1' });
     expect(parseTopic(storedTopic('f1', 'Patient/a.b'))).toEqual({
       kind: 'stored',
       facility: 'f1',
@@ -140,6 +142,9 @@ describe('topics', () => {
     'care/1/f1/bed-1/json/x',
     'care/1/f1/+/json',
     'care/1/f1/gateway/json',
+    'care/1/f1/gateway/alarms',
+    'care/1/f1/bed-1/alarms/a-1',
+    'care/1/f1/gateway/alarms/+',
     'hub/1/stored/f1/Practitioner/x',
     'hub/1/bench/f1',
     'x',
