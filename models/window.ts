@@ -8,15 +8,20 @@ import {
   nightFactor,
   type RegularProfile,
   type Sample,
-  type SlotReader,
   WATCHED,
   WATCHED_PROFILES,
   type WatchedProfile,
 } from './channels.ts';
-import { Slots, StateLog } from './timeline.ts';
+import { exitsOf, meanOf, overChannel, slotsIn } from './spans.ts';
+import { Ring, Slots, StateLog, slotsFor } from './timeline.ts';
 
 const BLOCK = 5 * MINUTE;
-const BLOCKS = 26 * 12;
+/** Blocks of the day that baselines look at, and of the half hour until they are computed anew. */
+const BLOCKS = 24 * 12 + 7;
+/** Single readings are kept so long: three hours that features look back, and ten minutes for what came late. */
+const FINE = 3 * HOUR + 12 * MINUTE;
+/** Room for one part of a backlog: readings that are older come in the order of their time, and need no more. */
+const BACKLOG = 20 * MINUTE;
 /** Baselines are computed anew each half hour: what is usual does not change by the minute. */
 const STEP = 30 * MINUTE;
 /** Baselines leave out the last hour: what is happening now must not become what is usual. */
@@ -33,24 +38,60 @@ export interface Baseline {
   center: number;
   /** In the channel's unit; never below a quarter of the typical width, wide while little is known. */
   scale: number;
-  /** Blocks of five minutes it rests on. */
-  blocks: number;
 }
 
-/** Keeps a resident's samples of the last day in bounded memory (about 180 kB) and answers for any minute of it. */
+/** What is kept of each block of five minutes, by profile: the mean of each channel, and the count of bed exits. */
+const BLOCK_COLUMNS: Record<Regular, readonly ('exits' | BaselineChannel)[]> = {
+  bed: [...channelsOf('bed'), 'exits'],
+  wrist: channelsOf('wrist'),
+  room: channelsOf('room'),
+};
+
+const ALL_CHANNELS = Object.keys(CHANNELS) as BaselineChannel[];
+const EXITS = BLOCK_COLUMNS.bed.indexOf('exits');
+const SLOTS = (['bed', 'wrist', 'room'] as const).reduce((sum, profile) => sum + slotsFor(WATCHED[profile], FINE), 0);
+const VALUES = (Object.keys(BLOCK_COLUMNS) as Regular[]).reduce(
+  (sum, profile) => sum + slotsFor(WATCHED[profile], FINE) * WATCHED[profile].quantities.length + BLOCKS * BLOCK_COLUMNS[profile].length,
+  0,
+);
+
+/**
+ * Keeps what a resident's samples say in bounded memory (some 20 kB): each reading of the last three hours, and of the last day the mean of
+ * each five minutes, which is what baselines are made of. Answers for any minute of the last ten.
+ */
 export class ResidentWindow {
-  readonly #slots: Record<Regular, Slots> = {
-    bed: new Slots(WATCHED.bed),
-    wrist: new Slots(WATCHED.wrist),
-    room: new Slots(WATCHED.room),
-  };
-  readonly #logs = { door: new StateLog(), toilet: new StateLog() };
-  readonly #blockOf = new Map<BaselineChannel | 'exits', { block: Int32Array; mean: Float32Array }>();
-  readonly #baselines = new Map<BaselineChannel, Baseline | null>();
-  readonly #rates = new Map<'exits' | 'door' | 'toilet', number>();
+  readonly #slots: Record<Regular, Slots>;
+  readonly #blocks: Record<Regular, Ring>;
+  readonly #logs = { door: new StateLog(FINE), toilet: new StateLog(FINE) };
+  /** Readings older than FINE, while a backlog is coming in. */
+  #backlog: Partial<Record<Regular, Slots>> | undefined;
+  /** Center and spread of each channel; a spread of NaN is not computed yet, of 0 is not to be known. */
+  readonly #baselines = new Float32Array(ALL_CHANNELS.length * 2).fill(Number.NaN);
+  #rates: Partial<Record<'exits' | 'door' | 'toilet', number>> | undefined;
   #baselinesAt = -1;
   #oldest = Number.POSITIVE_INFINITY;
   #newest = 0;
+
+  constructor() {
+    const values = new Float16Array(VALUES).fill(Number.NaN);
+    const offsets = new Uint8Array(SLOTS);
+    let first = 0;
+    let firstOffset = 0;
+    const ring = (capacity: number, width: number) => {
+      const made = new Ring(capacity, width, values, first);
+      first += capacity * width;
+      return made;
+    };
+    const slots = (profile: Regular) => {
+      const capacity = slotsFor(WATCHED[profile], FINE);
+      const made = new Slots(WATCHED[profile], ring(capacity, WATCHED[profile].quantities.length), offsets, firstOffset);
+      firstOffset += capacity;
+      return made;
+    };
+    const blocks = (profile: Regular) => ring(BLOCKS, BLOCK_COLUMNS[profile].length);
+    this.#slots = { bed: slots('bed'), wrist: slots('wrist'), room: slots('room') };
+    this.#blocks = { bed: blocks('bed'), wrist: blocks('wrist'), room: blocks('room') };
+  }
 
   /** Takes a sample, late or twice as it may be. Samples of profiles that say nothing about a resident are passed over. */
   add(sample: Sample): void {
@@ -59,12 +100,11 @@ export class ResidentWindow {
       const state = sample.values[WATCHED[profile].quantities[0]];
       if (state === undefined || !this.#logs[profile].put(time, state)) return;
     } else if (profile === 'bed' || profile === 'wrist' || profile === 'room') {
-      if (!this.#slots[profile].put(time, sample.values)) return;
-      this.#forget(profile, time);
+      if (!this.#take(profile, sample)) return;
     } else return;
     if (time < this.#baselinesAt - RECENT) {
-      this.#baselines.clear();
-      this.#rates.clear();
+      this.#baselines.fill(Number.NaN);
+      this.#rates = undefined;
     }
     if (time < this.#oldest) this.#oldest = time;
     if (time > this.#newest) this.#newest = time;
@@ -99,51 +139,18 @@ export class ResidentWindow {
 
   /** Mean of a channel over `[from, to)`, in its own unit; NaN with less than a fifth of the expected values. */
   channelMean(channel: BaselineChannel, from: number, to: number): number {
-    const { sum, count, expected } = this.#overChannel(channel, from, to, (total, value) => total + value);
-    return count >= Math.max(1, expected / 5) ? sum / count : Number.NaN;
+    return meanOf(this.#slots[CHANNELS[channel].profile], channel, from, to);
   }
 
   /** Share of a channel's values in `[from, to)` that lie above a level; NaN when there are none. */
   shareAbove(channel: BaselineChannel, level: number, from: number, to: number): number {
-    const { sum, count } = this.#overChannel(channel, from, to, (total, value) => total + (value > level ? 1 : 0));
+    const { sum, count } = overChannel(this.#slots[CHANNELS[channel].profile], channel, from, to, value => (value > level ? 1 : 0));
     return count && !Number.isNaN(level) ? sum / count : Number.NaN;
-  }
-
-  #overChannel(channel: BaselineChannel, from: number, to: number, fold: (total: number, value: number) => number) {
-    const definition: { profile: Regular; read?: (value: SlotReader, slot: number) => number } = CHANNELS[channel];
-    const slots = this.#slots[definition.profile];
-    const q = slots.quantities.indexOf(channel);
-    const [first, end] = [Math.ceil(from / slots.slotMs), Math.floor(to / slots.slotMs)];
-    let sum = 0;
-    let count = 0;
-    for (let slot = first; slot < end; slot++) {
-      const value = definition.read ? definition.read(slots.reader, slot) : slots.value(slot, q);
-      if (Number.isNaN(value)) continue;
-      sum = fold(sum, value);
-      count++;
-    }
-    return { sum, count, expected: end - first };
   }
 
   /** Times the resident left the bed in `[from, to)`: in bed, then not, with no gap of more than five minutes between. */
   bedExits(from: number, to: number): number {
-    const slots = this.#slots.bed;
-    const q = slots.quantities.indexOf('in_bed');
-    let exits = 0;
-    let before = Number.NaN;
-    let age = 0;
-    const first = Math.ceil(from / slots.slotMs);
-    for (let slot = first - 10; slot < Math.floor(to / slots.slotMs); slot++) {
-      const value = slots.value(slot, q);
-      if (Number.isNaN(value)) {
-        if (++age > 10) before = Number.NaN;
-        continue;
-      }
-      age = 0;
-      if (slot >= first && before > 0.5 && value <= 0.5) exits++;
-      before = value;
-    }
-    return exits;
+    return exitsOf(this.#slots.bed, from, to);
   }
 
   /** Times the state began (door opened, toilet entered) in `[from, to)`, in ms. */
@@ -193,12 +200,14 @@ export class ResidentWindow {
   /** The person's own baseline of a channel as of `at`, from the day before it without its last hour; null when nothing is known. */
   baseline(channel: BaselineChannel, at: number): Baseline | null {
     const asOf = this.#moveTo(at);
-    let known = this.#baselines.get(channel);
-    if (known === undefined) {
-      known = this.#computeBaseline(channel, asOf);
-      this.#baselines.set(channel, known);
+    const place = ALL_CHANNELS.indexOf(channel) * 2;
+    if (Number.isNaN(this.#baselines[place + 1]!)) {
+      const computed = this.#computeBaseline(channel, asOf);
+      this.#baselines[place] = computed?.center ?? 0;
+      this.#baselines[place + 1] = computed?.scale ?? 0;
     }
-    return known;
+    const scale = this.#baselines[place + 1]!;
+    return scale > 0 ? { center: this.#baselines[place]!, scale } : null;
   }
 
   /** How far the channel's mean over `[from, to)` is from the person's own baseline as of `at`, in spreads; NaN when either is unknown. */
@@ -215,20 +224,17 @@ export class ResidentWindow {
   /** Usual number per hour of what happens now and then, in this part of the day; NaN with less than three hours of past. */
   usualPerHour(what: 'exits' | 'door' | 'toilet', at: number): number {
     const asOf = this.#moveTo(at);
-    let known = this.#rates.get(what);
-    if (known === undefined) {
-      known = this.#computeRate(what, asOf);
-      this.#rates.set(what, known);
-    }
-    return known;
+    this.#rates ??= {};
+    this.#rates[what] ??= this.#computeRate(what, asOf);
+    return this.#rates[what];
   }
 
   /** The time, at or before `at`, as of which the own past is looked at. */
   #moveTo(at: number): number {
     const asOf = Math.floor(at / STEP) * STEP;
     if (asOf !== this.#baselinesAt) {
-      this.#baselines.clear();
-      this.#rates.clear();
+      this.#baselines.fill(Number.NaN);
+      this.#rates = undefined;
       this.#baselinesAt = asOf;
     }
     return asOf;
@@ -248,7 +254,7 @@ export class ResidentWindow {
     let count = 0;
     if (what === 'exits') {
       for (let block = first; block < to; block++)
-        if (useAll || nightFactor(block * BLOCK) >= 0.5 === night) count += this.#block('exits', block);
+        if (useAll || nightFactor(block * BLOCK) >= 0.5 === night) count += this.#block('bed', 'exits', block) || 0;
     } else {
       for (const time of this.rises(what, first * BLOCK, to * BLOCK)) if (useAll || nightFactor(time) >= 0.5 === night) count++;
     }
@@ -261,7 +267,7 @@ export class ResidentWindow {
     let same: number[] = [];
     const all: number[] = [];
     for (let block = Math.max(from, Math.floor(this.#oldest / BLOCK)); block < to; block++) {
-      const mean = this.#block(channel, block);
+      const mean = this.#block(CHANNELS[channel].profile, channel, block);
       if (Number.isNaN(mean)) continue;
       all.push(mean);
       if (nightFactor(block * BLOCK) >= 0.5 === night) same.push(mean);
@@ -273,33 +279,62 @@ export class ResidentWindow {
     const { width } = CHANNELS[channel];
     const n = same.length;
     const scale = Math.max(width / 4, Math.sqrt((n * spread ** 2 + TRUST * width ** 2) / (n + TRUST)));
-    return { center, scale, blocks: n };
+    return { center, scale };
   }
 
-  /** Mean (or count of bed exits) of a block of five minutes, kept until a sample of that time comes. */
-  #block(channel: BaselineChannel | 'exits', block: number): number {
-    let kept = this.#blockOf.get(channel);
-    if (!kept) {
-      kept = { block: new Int32Array(BLOCKS).fill(-1), mean: new Float32Array(BLOCKS) };
-      this.#blockOf.set(channel, kept);
-    }
-    const place = block % BLOCKS;
-    if (kept.block[place] !== block) {
-      kept.block[place] = block;
-      const [from, to] = [block * BLOCK, (block + 1) * BLOCK];
-      kept.mean[place] = channel === 'exits' ? this.bedExits(from, to) : this.channelMean(channel, from, to);
-    }
-    return kept.mean[place]!;
+  /** Mean (or count of bed exits) of a block of five minutes; NaN when too little is known of it. */
+  #block(profile: Regular, channel: BaselineChannel | 'exits', block: number): number {
+    return this.#blocks[profile].get(block, BLOCK_COLUMNS[profile].indexOf(channel));
   }
 
-  /** A sample changed a block: what was computed of it, and of the next (an exit looks back five minutes), is void. */
-  #forget(profile: Regular, time: number) {
-    const block = Math.floor(time / BLOCK);
-    for (const [channel, kept] of this.#blockOf) {
-      if (channel === 'exits' ? profile !== 'bed' : CHANNELS[channel].profile !== profile) continue;
-      for (const one of [block, block + 1]) if (kept.block[one % BLOCKS] === one) kept.block[one % BLOCKS] = -1;
+  /** Puts a reading where it belongs and brings its block up to date. @returns false when it is older than a day. */
+  #take(profile: Regular, { time, values }: Sample): boolean {
+    const slots = this.#slots[profile];
+    if (time >= slots.newest - FINE + 2 * BLOCK) {
+      slots.put(time, values);
+      return this.#settle(profile, slots, time);
     }
+    let backlog = this.#backlog?.[profile];
+    if (!backlog || time < backlog.newest - BACKLOG / 2) {
+      const width = WATCHED[profile].quantities.length;
+      backlog = new Slots(WATCHED[profile], new Ring(slotsFor(WATCHED[profile], BACKLOG), width));
+      this.#backlog = { ...this.#backlog, [profile]: backlog };
+    }
+    backlog.put(time, values);
+    const [from, to] = blockAround(time);
+    // A few readings of a block that is known already would make it worse; all of them come to the same again.
+    const known = !Number.isNaN(this.#blocks[profile].get(from / BLOCK, 0));
+    if (known && slotsIn(backlog, from, to) < BLOCK / backlog.slotMs / 2) return true;
+    return this.#settle(profile, backlog, time);
   }
+
+  /** Computes a reading's block from its slots. */
+  #settle(profile: Regular, slots: Slots, time: number): boolean {
+    const blocks = this.#blocks[profile];
+    const [from, to] = blockAround(time);
+    const block = from / BLOCK;
+    if (!blocks.reach(block)) return false;
+    BLOCK_COLUMNS[profile].forEach((column, index) => {
+      blocks.put(block, index, column === 'exits' ? exitsOf(slots, from, to) : meanOf(slots, column, from, to));
+    });
+    // An exit looks back into the block before: one that came late may show in the next.
+    if (profile === 'bed' && slots.newest >= to) blocks.put(block + 1, EXITS, exitsOf(slots, to, to + BLOCK));
+    return true;
+  }
+
+  /** Drops what only a backlog needed: called now and then. */
+  rest(): void {
+    this.#backlog = undefined;
+  }
+}
+
+const blockAround = (time: number): [number, number] => {
+  const from = Math.floor(time / BLOCK) * BLOCK;
+  return [from, from + BLOCK];
+};
+
+function channelsOf(profile: Regular): BaselineChannel[] {
+  return (Object.keys(CHANNELS) as BaselineChannel[]).filter(channel => CHANNELS[channel].profile === profile);
 }
 
 function median(values: number[]): number {

@@ -83,10 +83,13 @@ export class Windows {
     return this.#reading;
   }
 
-  /** Drops windows that nothing came into for more than a day. */
+  /** Drops windows that nothing came into for more than a day, and what only past backlogs needed. */
   forgetUnused(): void {
     const before = this.#options.now() - UNUSED;
-    for (const [patient, window] of this.#windows) if (window.newest < before) this.#windows.delete(patient);
+    for (const [patient, window] of this.#windows) {
+      if (window.newest < before) this.#windows.delete(patient);
+      else window.rest();
+    }
   }
 
   async close(): Promise<void> {
