@@ -7,7 +7,7 @@ import type { BenchMessage, RefusalView } from './contract.ts';
 import type { Directory, FacilityDirectory } from './directory.ts';
 import type { Ledger } from './ledger.ts';
 import { publicationOf } from './rights.ts';
-import { judgePack, notRegistered, stateFault } from './verdict.ts';
+import { judgePack, notRegistered, stateFault, stateIn } from './verdict.ts';
 
 /** What subscribers of `hub/1/stored/…` get: a JSON list of these. */
 export interface StoredBatch {
@@ -94,6 +94,7 @@ export class Intake {
       case 'state': {
         const fault = this.#unknownDevice(message.login, publication) ?? stateFault(message.payload);
         if (fault) this.#refuse(message, [fault], null, publication.device);
+        else this.#options.ledger.state(publication.facility, publication.device, stateIn(message.payload));
         done(fault ? 'taken' : 'forward');
         break;
       }
@@ -156,7 +157,12 @@ export class Intake {
     const at = this.#now();
     let verdict: ReturnType<typeof judgePack>;
     try {
-      verdict = judgePack(directory, { ...pack, payload: message.payload }, at, this.#options.ageLimit);
+      verdict = judgePack(
+        directory,
+        { ...pack, payload: message.payload, byGateway: message.login.kind === 'gateway' },
+        at,
+        this.#options.ageLimit,
+      );
     } catch (error) {
       // One message that nobody thought of must not end the role for all.
       this.#options.log.error({ err: error, facility: directory.facility, device: pack.device }, 'a message could not be judged');
@@ -168,7 +174,9 @@ export class Intake {
       this.#later(this.#options.directory.freshOf(directory.facility), message, pack, done, true);
       return;
     }
+    const { note } = verdict;
     if (!verdict.points.length) {
+      if (note) this.#options.ledger.noted(directory.facility, pack.device, note);
       this.#refuse(message, verdict.refusals, directory, pack.device);
       done('taken');
       return;
@@ -184,6 +192,7 @@ export class Intake {
           profile,
           verdict.points.map(point => point.time),
         );
+        if (note) this.#options.ledger.noted(directory.facility, device, note);
         if (verdict.refusals.length) this.#refuse(message, verdict.refusals, directory, device, verdict.points.length);
         else this.#tellBench(message, directory.facility, device, verdict.points.length, []);
         done('taken');

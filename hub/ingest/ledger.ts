@@ -3,6 +3,8 @@ import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Profile, Refusal } from '../../devices/index.ts';
 import type { Database } from '../store/index.ts';
+import { openHealthLedger, type PackNote } from './health-ledger.ts';
+import type { DeviceState } from './health-store.ts';
 import type { IngestTables } from './tables.ts';
 
 /** Refusals kept per device; older ones go. */
@@ -38,6 +40,10 @@ export const silenceOf = (profile: Pick<Profile, 'intervalSeconds'> | undefined)
 export interface Ledger {
   accepted(facility: string, device: string, profile: Profile | undefined, times: number[]): void;
   refused(refusal: KeptRefusal, count: number): void;
+  /** What a pack said beside its samples, whether they were taken or not. */
+  noted(facility: string, device: string, note: PackNote): void;
+  /** What a device says of itself, or the broker of its connection; of a gateway with the device `gateway`. */
+  state(facility: string, device: string, state: DeviceState): void;
   /** Writes what is waiting now. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -48,12 +54,16 @@ export function openLedger({
   database,
   log,
   everyMilliseconds = 1000,
+  now = Date.now,
 }: {
   database: Database;
   log: Logger;
   everyMilliseconds?: number;
+  /** ms since 1970 */
+  now?: () => number;
 }): Ledger {
   const tables = database.kysely.withTables<IngestTables>();
+  const health = openHealthLedger(database, now);
   let tallies = new Map<string, Tally>();
   let refusals: KeptRefusal[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -67,8 +77,12 @@ export function openLedger({
       tally = { facility, device, accepted: 0, refused: 0, first: null, last: null, silence: 0 };
       tallies.set(key, tally);
     }
-    if (!closed) timer ??= setTimeout(() => void flush(), everyMilliseconds);
+    later();
     return tally;
+  }
+
+  function later() {
+    if (!closed) timer ??= setTimeout(() => void flush(), everyMilliseconds);
   }
 
   function flush(): Promise<void> {
@@ -93,7 +107,13 @@ export function openLedger({
     } catch (error) {
       log.warn({ err: error }, 'refused messages could not be kept aside; they are tried again');
       refusals = [...kept, ...refusals].slice(-REFUSALS_WAITING);
-      if (!closed) timer ??= setTimeout(() => void flush(), everyMilliseconds);
+      later();
+    }
+    try {
+      await health.write();
+    } catch (error) {
+      log.warn({ err: error }, 'how the devices are doing could not be written; it is kept for the next time');
+      later();
     }
   }
 
@@ -139,9 +159,20 @@ export function openLedger({
   return {
     accepted(facility, device, profile, times) {
       const [first, last] = [Math.min(...times), Math.max(...times)];
-      merge(tallyOf(facility, device), { accepted: times.length, refused: 0, first, last, silence: silenceOf(profile) });
+      const silence = silenceOf(profile);
+      merge(tallyOf(facility, device), { accepted: times.length, refused: 0, first, last, silence });
+      health.samples(facility, device, times, silence);
+    },
+    noted(facility, device, note) {
+      health.pack(facility, device, note);
+      later();
+    },
+    state(facility, device, state) {
+      health.state(facility, device, state);
+      later();
     },
     refused(refusal, count) {
+      if (count) health.refused(refusal.facility, refusal.device);
       tallyOf(refusal.facility, refusal.device).refused += count;
       if (refusals.length < REFUSALS_WAITING) refusals.push(refusal);
     },

@@ -1,30 +1,40 @@
 // Judges one message: which samples of it are stored for whom, and what is refused and why. Pure.
-import { checkReadings, decodePack, type PackFormat, PackRefusal, type Refusal } from '../../devices/index.ts';
+import { checkReadings, clockObservation, decodeTimedPack, type PackFormat, PackRefusal, type Refusal } from '../../devices/index.ts';
 import type { SamplePoint } from '../store/index.ts';
 import { type FacilityDirectory, subjectAt } from './directory.ts';
+import type { PackNote } from './health-ledger.ts';
+import type { DeviceState } from './health-store.ts';
 
 export interface Verdict {
   points: SamplePoint[];
   refusals: Refusal[];
+  /** What the pack says of its device; missing when it is none of the device's. */
+  note?: PackNote;
 }
 
-/** @param receivedAt Milliseconds since 1970; `ageLimit` in milliseconds: how old a reading may be. */
+/**
+ * Times stay as the device (or its gateway) gave them, whatever its clock is thought to be off: the same pack sent again must land on the same
+ * points, and by then the estimate may be another. A sample from too far ahead is refused.
+ * @param receivedAt Milliseconds since 1970; `ageLimit` in milliseconds: how old a reading may be.
+ * @param message `byGateway`: its arrival says nothing of the device's clock, which the gateway has measured.
+ */
 export function judgePack(
   directory: FacilityDirectory,
-  message: { device: string; format: PackFormat; payload: Uint8Array },
+  message: { device: string; format: PackFormat; payload: Uint8Array; byGateway?: boolean },
   receivedAt: number,
   ageLimit?: number,
 ): Verdict {
   const device = directory.devices.get(message.device);
   if (!device) return { points: [], refusals: [notRegistered(message.device)] };
   if (!device.profile) return { points: [], refusals: [noProfile(device.profileId)] };
-  let pack: ReturnType<typeof decodePack>;
+  let decoded: ReturnType<typeof decodeTimedPack>;
   try {
-    pack = decodePack(message.payload, message.format, receivedAt);
+    decoded = decodeTimedPack(message.payload, message.format, receivedAt);
   } catch (error) {
     if (!(error instanceof PackRefusal)) throw error;
     return { points: [], refusals: [{ reason: error.reason, text: error.text }] };
   }
+  const { pack, relative } = decoded;
   if (pack.device !== message.device) return { points: [], refusals: [otherDevice(pack.device, message.device)] };
   const checked = checkReadings(device.profile, pack, { receivedAt, ageLimit });
   const points: SamplePoint[] = [];
@@ -36,7 +46,22 @@ export function judgePack(
     else unassigned++;
   }
   if (unassigned) refusals.push(notAssigned(unassigned));
-  return { points, refusals };
+  const newest = pack.readings.reduce((latest, { time }) => Math.max(latest, time), 0);
+  const note: PackNote = { sequence: pack.sequence, newest };
+  if (message.byGateway) note.corrected = pack.clockCorrection;
+  else note.observed = clockObservation(pack, { arrivedAt: receivedAt, relative, profile: device.profile }) ?? undefined;
+  const battery = checked.points.at(-1)?.values.battery;
+  // %EL, RFC 8428: the charge in percent.
+  if (battery !== undefined) note.battery = battery / 100;
+  return { points, refusals, note };
+}
+
+/** What a state that has no fault says. Charge outside 0 … 1 is left out. */
+export function stateIn(payload: Uint8Array): DeviceState {
+  if (payload.byteLength === 0) return {};
+  const { state, battery } = JSON.parse(Buffer.from(payload).toString('utf8')) as { state: string; battery?: unknown };
+  const charged = typeof battery === 'number' && battery >= 0 && battery <= 1;
+  return { connected: state === 'online', ...(charged ? { battery } : {}) };
 }
 
 /** A device's state is a small JSON object; an empty message clears it. Returns what is wrong, or null. */
