@@ -1,29 +1,49 @@
 // The command line of the simulated facility.
 import { parseArgs } from 'node:util';
 import { type OrderedEpisode, startFacility } from './facility.ts';
-import { readPlan } from './plan.ts';
+import { parseFault } from './faults.ts';
+import { faultHelp } from './fleet.ts';
+import { type FacilityPlan, readPlan } from './plan.ts';
+import { type Relay, startRelay } from './relay.ts';
 
-const HELP = `npm run simulate -- facility --plan FILE [options]
+const help = () => `npm run simulate -- facility --plan FILE [options]
 
 Runs a facility's devices as real MQTT clients, in real time, until Ctrl-C.
 
-  --plan FILE              who is there and how devices sign in (JSON, below)
+  --plan FILE              who is there and how devices sign in (JSON, below; "npm run simulate -- register" makes one)
+  --gateway URL            the gateway's broker, mqtt://host:1884, in place of the plan's brokerUrl
+  --direct URL             the hub's own broker, mqtt://host:1883, in place of the plan's brokerUrl
+  --devices LIST           only these profiles of the plan, e.g. bed,wrist,call-button
+  --residents N            only the first N residents of the plan
+  --connect-rate N         connections opened a second (default 200)
   --speed N                the story runs N times as fast as the clock; samples keep real times and intervals (default 1)
   --history HOURS          first send the hours before the start, in packs of ten minutes (default 0)
   --episode I@S[:P]        resident I (from 0) has a strong episode S seconds after going live, with signs P seconds before (default 600);
                            may be given several times
   --no-spontaneous         no other episodes
+
+Faults of all devices the whole time:
   --duplicates SHARE       share of packs sent twice, 0 … 1
   --lose SHARE             share of packs never sent
   --wrong-unit SHARE       share of packs with one wrong unit
   --out-of-range SHARE     share of packs with one impossible value
   --drop-out N             times an hour that each device loses its network for 1 to 5 minutes; its packs follow late
 
+Faults on demand (may be given several times; the same plan, seed and faults go wrong in the same way):
+  --fault KIND:WHICH:FROM:FOR[:AMOUNT]
+                           WHICH is a device, a profile (bed) or * for all; FROM counts from going live; times are seconds or like 90s, 10m, 2h.
+                           KIND, with its AMOUNT and what it is when left out:
+${faultHelp()}
+  --relay PORT=HOST:PORT   listens on a port of this machine and passes everything on; wan-cut cuts it. Let the gateway reach the hub through
+                           it (EDGE_HUB_URL=mqtt://127.0.0.1:PORT), or, without a gateway, the devices (--direct mqtt://127.0.0.1:PORT)
+
 The plan: {"facility","brokerUrl":"mqtt://host:port","seed"?,
-  "residents":[{"seed","devices":[{"device","profile":"bed"|"wrist"|"room"|"door"|"toilet","secret"}]}],
+  "residents":[{"seed","devices":[{"device","profile":"bed"|"wrist"|"room"|"door"|"toilet"|"blood-pressure"|"thermometer"|"spo2"|"scale"|
+    "call-button"|"fall","secret"}]}],
   "presence":[{"device","secret","residents"?:[0,1]}]}
 
-Standard output, one JSON object a line: {"event":"history-sent"}, {"event":"live"}, {"event":"prodrome"|"episode","resident","at"}.
+Standard output, one JSON object a line: {"event":"history-sent"}, {"event":"live"}, {"event":"prodrome"|"episode","resident","at"},
+{"event":"wan-cut"|"wan-mended","at"}.
 `;
 
 /** Reads `I@S[:P]`. @throws Error with the right form. */
@@ -36,11 +56,45 @@ export function parseEpisode(text: string, residents: number): OrderedEpisode {
   return { resident, seconds, prodromeSeconds };
 }
 
-function numberIn(name: string, text: string, lowest: number, highest: number): number {
+/** Reads `PORT=HOST:PORT`. @throws Error with the right form. */
+export function parseRelay(text: string): { port: number; host: string; to: number } {
+  const match = /^(\d{1,5})=(\[?[A-Za-z0-9.:-]+\]?):(\d{1,5})$/.exec(text);
+  const [port, to] = [Number(match?.[1]), Number(match?.[3])];
+  if (!match || port > 65_535 || to < 1 || to > 65_535)
+    throw new Error(`--relay must look like 1893=127.0.0.1:1883 (port here=host:port of the hub), not "${text}"`);
+  return { port, host: match[2]!.replace(/^\[|\]$/g, ''), to };
+}
+
+/** @throws Error when the number is missing or outside. */
+export function numberIn(name: string, text: string, lowest: number, highest: number): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= lowest && value <= highest))
     throw new Error(`--${name} must be a number from ${lowest} to ${highest}, not "${text}"`);
   return value;
+}
+
+/** The plan with other devices, fewer residents or another broker, as the options say. @throws Error in words. */
+export function narrowed(
+  plan: FacilityPlan,
+  { devices, residents, gateway, direct }: { devices?: string; residents?: string; gateway?: string; direct?: string },
+): FacilityPlan {
+  if (gateway && direct) throw new Error('give either --gateway or --direct, not both');
+  const brokerUrl = gateway ?? direct ?? plan.brokerUrl;
+  if (!/^mqtts?:\/\/[^/]+$/.test(brokerUrl)) throw new Error(`a broker is given like mqtt://host:1883, not "${brokerUrl}"`);
+  const first = residents === undefined ? plan.residents.length : numberIn('residents', residents, 1, plan.residents.length);
+  const wanted = devices?.split(',').map(name => name.trim());
+  const has = new Set<string>([...plan.residents.flatMap(resident => resident.devices.map(({ profile }) => profile)), 'presence']);
+  for (const name of wanted ?? [])
+    if (!has.has(name)) throw new Error(`--devices: no device of the plan has the profile "${name}"; it has ${[...has].join(', ')}`);
+  const kept = (profile: string) => !wanted || wanted.includes(profile);
+  return {
+    ...plan,
+    brokerUrl,
+    residents: plan.residents
+      .slice(0, first)
+      .map(resident => ({ ...resident, devices: resident.devices.filter(({ profile }) => kept(profile)) })),
+    presence: kept('presence') ? plan.presence : [],
+  };
 }
 
 /** Runs the command until SIGINT or SIGTERM. @throws Error with the reason for the user. */
@@ -50,6 +104,11 @@ export async function runFacility(args: string[]): Promise<void> {
     allowNegative: true,
     options: {
       plan: { type: 'string' },
+      gateway: { type: 'string' },
+      direct: { type: 'string' },
+      devices: { type: 'string' },
+      residents: { type: 'string' },
+      'connect-rate': { type: 'string', default: '200' },
       speed: { type: 'string', default: '1' },
       history: { type: 'string', default: '0' },
       episode: { type: 'string', multiple: true, default: [] },
@@ -59,20 +118,23 @@ export async function runFacility(args: string[]): Promise<void> {
       'wrong-unit': { type: 'string', default: '0' },
       'out-of-range': { type: 'string', default: '0' },
       'drop-out': { type: 'string', default: '0' },
+      fault: { type: 'string', multiple: true, default: [] },
+      relay: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) {
-    process.stdout.write(HELP);
+    process.stdout.write(help());
     return;
   }
   if (!values.plan) throw new Error('--plan FILE is missing');
-  const plan = readPlan(values.plan);
+  const plan = narrowed(readPlan(values.plan), values);
   const share = (name: 'duplicates' | 'lose' | 'wrong-unit' | 'out-of-range') => numberIn(name, values[name], 0, 1);
-  const facility = startFacility({
+  const options = {
     plan,
     speed: numberIn('speed', values.speed, 0.1, 1000),
     historyHours: numberIn('history', values.history, 0, 24 * 31),
+    connectRate: numberIn('connect-rate', values['connect-rate'], 1, 10_000),
     episodes: values.episode.map(text => parseEpisode(text, plan.residents.length)),
     spontaneous: values.spontaneous,
     faults: {
@@ -82,15 +144,28 @@ export async function runFacility(args: string[]): Promise<void> {
       outOfRange: share('out-of-range'),
       dropOut: numberIn('drop-out', values['drop-out'], 0, 3600),
     },
-    tell: event => process.stdout.write(`${JSON.stringify(event)}\n`),
-    warn: text => process.stderr.write(`${text}\n`),
-  });
-  const asked = new Promise<void>(resolve => {
+    orderedFaults: values.fault.map(parseFault),
+    tell: (event: Record<string, unknown>) => void process.stdout.write(`${JSON.stringify(event)}\n`),
+    warn: (text: string) => void process.stderr.write(`${text}\n`),
+  };
+  const relay: Relay | undefined = values.relay === undefined ? undefined : await startRelay(parseRelay(values.relay));
+  try {
+    const facility = startFacility({ ...options, relay });
+    try {
+      await Promise.race([untilAsked(), facility.live.then(untilAsked)]);
+    } finally {
+      await facility.close();
+    }
+  } finally {
+    await relay?.close();
+  }
+}
+
+let asked: Promise<void> | undefined;
+/** Resolves at SIGINT or SIGTERM, or when the process that started this one is gone. */
+export function untilAsked(): Promise<void> {
+  asked ??= new Promise<void>(resolve => {
     for (const signal of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.once(signal, () => resolve());
   });
-  try {
-    await Promise.race([asked, facility.live.then(() => asked)]);
-  } finally {
-    await facility.close();
-  }
+  return asked;
 }

@@ -1,10 +1,11 @@
 // A facility that runs: first the past hours as packs of ten minutes, then live, each sample at its own time.
 import { drawBuilding, HOUR, MEASURED, MINUTE, ResidentSimulation, SECOND, TICK } from '../residents/index.ts';
 import { StoryClock } from './clock.ts';
-import type { Faults } from './faults.ts';
+import { type Faults, type OrderedFault, scheduled } from './faults.ts';
 import { Fleet } from './fleet.ts';
 import { Occupant, type Span } from './occupant.ts';
 import type { FacilityPlan } from './plan.ts';
+import type { Relay } from './relay.ts';
 
 /** An episode that is ordered. Seconds are of the wall clock, after going live. */
 export interface OrderedEpisode {
@@ -22,6 +23,12 @@ export interface FacilityOptions {
   /** Whether episodes also come by themselves. */
   spontaneous: boolean;
   faults: Faults;
+  /** Faults on demand; their seconds count from going live. */
+  orderedFaults?: OrderedFault[];
+  /** The path that `wan-cut` cuts. */
+  relay?: Relay;
+  /** Connections opened a second. Default 200. */
+  connectRate?: number;
   /** Progress, one JSON object each. */
   tell(event: Record<string, unknown> & { event: string }): void;
   /** Trouble in words, for standard error. */
@@ -46,7 +53,13 @@ interface Due {
   values: Record<string, number>;
 }
 
-export function startFacility({ plan, speed, historyHours, episodes, spontaneous, faults, tell, warn }: FacilityOptions): Facility {
+/** @throws Error for a plan or a fault that cannot be, before anything is connected for long. */
+export function startFacility(options: FacilityOptions): Facility {
+  const { plan, speed, historyHours, episodes, spontaneous, faults, orderedFaults = [], relay, tell, warn } = options;
+  const cuts = orderedFaults.filter(({ kind }) => kind === 'wan-cut');
+  const ofDevices = orderedFaults.filter(({ kind }) => kind !== 'wan-cut');
+  if (cuts.length && !relay)
+    throw new Error('wan-cut needs the path that it cuts: give --relay PORT=HOST:PORT and let the gateway use that port');
   const start = Math.floor(Date.now() / TICK) * TICK;
   const clock = new StoryClock(start, speed);
   const building = drawBuilding(plan.seed ?? plan.facility);
@@ -64,6 +77,8 @@ export function startFacility({ plan, speed, historyHours, episodes, spontaneous
     devices: [...plan.residents.flatMap(({ devices }) => devices), ...plan.presence],
     faults,
     bufferPacks: Math.ceil(historyHours * 6) + 1000,
+    connectRate: options.connectRate,
+    seed: plan.seed === undefined ? '' : `${plan.seed} `,
     onFault(device, reason) {
       if (complained.get(device) === reason) return;
       complained.set(device, reason);
@@ -103,6 +118,12 @@ export function startFacility({ plan, speed, historyHours, episodes, spontaneous
   const early = episodes.filter(({ seconds, prodromeSeconds }) => prodromeSeconds > seconds);
   for (const episode of early) force(episode, start);
 
+  try {
+    fleet.check(ofDevices);
+  } catch (error) {
+    void fleet.close();
+    throw error;
+  }
   const ending = new AbortController();
   let timer: NodeJS.Timeout | undefined;
 
@@ -138,10 +159,24 @@ export function startFacility({ plan, speed, historyHours, episodes, spontaneous
         sent++;
       }
       if (sent) queue.splice(0, sent);
+      fleet.beat(now);
+      cutWan(now);
       if (now - second >= SECOND) {
         second = now;
         fleet.weather(now);
       }
+    };
+    const liveAt = Date.now();
+    fleet.order(ofDevices.map(fault => scheduled(fault, liveAt)));
+    const wanCuts = cuts.map(fault => scheduled(fault, liveAt));
+    let cut = false;
+    const cutWan = (now: number) => {
+      const wanted = wanCuts.some(({ from, until }) => now >= from && now < until);
+      if (wanted === cut) return;
+      cut = wanted;
+      if (cut) relay!.cut();
+      else relay!.mend();
+      tell({ event: cut ? 'wan-cut' : 'wan-mended', at: new Date(now).toISOString() });
     };
     tell({ event: 'live', at: new Date().toISOString(), ...fleet.counts() });
     step();

@@ -1,17 +1,8 @@
-// The facility's devices as real MQTT clients: samples become SenML readings, held back while a device's network is away.
-import { DeviceClient, type DeviceClientCounts, type Reading } from '../../devices/index.ts';
-import { MINUTE, Random } from '../residents/index.ts';
-import { type Faults, spoil } from './faults.ts';
+// The facility's devices as real MQTT clients. Connections are opened a few hundred a second, as they would be after a power cut, not all at once.
+import type { DeviceClientCounts } from '../../devices/index.ts';
+import { FAULT_KINDS, type Fault, type Faults } from './faults.ts';
+import { Member } from './member.ts';
 import { type PlannedDevice, quantitiesByProfile } from './plan.ts';
-
-interface Member {
-  client: DeviceClient;
-  profile: string;
-  random: Random;
-  /** While away: what waits, and until when (wall ms). */
-  awayUntil: number;
-  held: Reading[][];
-}
 
 export interface FleetOptions {
   facility: string;
@@ -20,63 +11,84 @@ export interface FleetOptions {
   faults: Faults;
   /** Packs each device may hold while it cannot send. */
   bufferPacks: number;
+  /** Connections opened a second. Default 200. */
+  connectRate?: number;
+  /** Makes what faults draw another; the same seed gives the same. */
+  seed?: string;
   onFault(device: string, reason: string): void;
 }
 
+const OPENING = 50;
+
 export class Fleet {
   readonly #members = new Map<string, Member>();
-  readonly #faults: Faults;
-  readonly #quantities = quantitiesByProfile();
+  readonly #opening: NodeJS.Timeout;
 
-  constructor({ facility, brokerUrl, devices, faults, bufferPacks, onFault }: FleetOptions) {
-    this.#faults = faults;
+  /** @throws Error for a device with an unknown profile or a wrong user name. */
+  constructor({ facility, brokerUrl, devices, faults, bufferPacks, connectRate = 200, seed = '', onFault }: FleetOptions) {
+    const quantities = quantitiesByProfile();
     for (const { device, profile, username, secret } of devices) {
-      if (!this.#quantities.has(profile)) throw new Error(`The device ${device} has the profile "${profile}", which is not known`);
+      const known = quantities.get(profile);
+      if (!known) throw new Error(`The device ${device} has the profile "${profile}", which is not known`);
       if (username !== undefined && username !== `${facility}/${device}`)
         throw new Error(`The device ${device} signs in as "${facility}/${device}", not "${username}"`);
-      const client = new DeviceClient({
-        url: brokerUrl,
-        facility,
-        device,
-        secret,
-        bufferPacks,
-        reconnectMilliseconds: 1000,
-        onFault: error => onFault(device, error.message),
-        onRefused: payload => onFault(device, `refused: ${payload.toString('utf8').slice(0, 300)}`),
-      });
-      this.#members.set(device, { client, profile, random: new Random(`fleet ${device}`), awayUntil: 0, held: [] });
+      if (this.#members.has(device)) throw new Error(`The device ${device} is in the plan twice`);
+      const options = {
+        ...{ url: brokerUrl, facility, device, secret, bufferPacks, reconnectMilliseconds: 1000 },
+        onFault: (error: Error) => onFault(device, error.message),
+        onRefused: (payload: Buffer) => onFault(device, `refused: ${payload.toString('utf8').slice(0, 300)}`),
+      };
+      this.#members.set(device, new Member(profile, options, { quantities: known, always: faults, seed }));
+    }
+    const waiting = [...this.#members.values()];
+    let opened = 0;
+    const began = Date.now();
+    const open = () => {
+      const due = Math.min(waiting.length, Math.ceil(((Date.now() - began + OPENING) * connectRate) / 1000));
+      for (; opened < due; opened++) waiting[opened]!.open(Date.now());
+      if (opened === waiting.length) clearInterval(this.#opening);
+    };
+    this.#opening = setInterval(open, OPENING);
+    open();
+  }
+
+  /** @throws Error when a fault names no device and no profile of this fleet. */
+  check(faults: readonly Pick<Fault, 'kind' | 'target'>[]): void {
+    for (const { kind, target } of faults) {
+      if ([...this.#members.values()].some(member => concerns(target, member))) continue;
+      const profiles = [...new Set([...this.#members.values()].map(({ profile }) => profile))];
+      throw new Error(
+        `The fault ${kind} names "${target}", which is no device of this facility and none of its profiles (${profiles.join(', ')})`,
+      );
     }
   }
 
-  /** One pack of a device. `now` is the wall clock. */
+  /** Faults from now on, in place of those ordered before. */
+  order(faults: readonly Fault[]): void {
+    this.check(faults);
+    for (const member of this.#members.values()) member.order(faults.filter(({ target }) => concerns(target, member)));
+  }
+
+  /** One pack of a device. `now` is the wall clock; 0 for the past. */
   send(device: string, samples: { time: number; values: Record<string, number> }[], now: number): void {
-    const member = this.#members.get(device)!;
-    const readings = samples.flatMap(({ time, values }) => this.#readings(member.profile, time, values));
-    for (const pack of spoil(readings, this.#faults, member.random)) {
-      if (now < member.awayUntil) member.held.push(pack);
-      else member.client.publish(pack);
-    }
+    this.#members.get(device)!.send(samples, now);
   }
 
-  /** To be called about once a second: networks go away and come back. */
+  /** To be called a few times a second. */
+  beat(now: number): void {
+    for (const member of this.#members.values()) member.beat(now);
+  }
+
+  /** To be called about once a second. */
   weather(now: number): void {
-    for (const member of this.#members.values()) {
-      if (member.awayUntil && now >= member.awayUntil) {
-        member.awayUntil = 0;
-        for (const pack of member.held.splice(0)) member.client.publish(pack);
-      }
-      if (!member.awayUntil && member.random.chance(this.#faults.dropOut / 3600)) {
-        member.awayUntil = now + member.random.range(1, 5) * MINUTE;
-        member.client.dropConnection();
-      }
-    }
+    for (const member of this.#members.values()) member.weather(now);
   }
 
   counts(): DeviceClientCounts & { devices: number; connected: number } {
     const sum = { devices: this.#members.size, connected: 0, queued: 0, inFlight: 0, acknowledged: 0, dropped: 0 };
-    for (const { client } of this.#members.values()) {
-      const counts = client.counts();
-      sum.connected += Number(client.connected);
+    for (const member of this.#members.values()) {
+      const counts = member.counts();
+      sum.connected += Number(member.connected);
       sum.queued += counts.queued;
       sum.inFlight += counts.inFlight;
       sum.acknowledged += counts.acknowledged;
@@ -86,19 +98,19 @@ export class Fleet {
   }
 
   async flushed(): Promise<void> {
-    await Promise.all([...this.#members.values()].map(({ client }) => client.flushed()));
+    await Promise.all([...this.#members.values()].map(member => member.flushed()));
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#members.values()].map(({ client }) => client.close()));
-  }
-
-  #readings(profile: string, time: number, values: Record<string, number>): Reading[] {
-    const quantities = this.#quantities.get(profile)!;
-    return Object.entries(values).map(([name, value]) => {
-      const quantity = quantities.get(name);
-      if (!quantity) throw new Error(`the profile ${profile} has no quantity ${name}`);
-      return quantity.kind === 'boolean' ? { name, unit: '', value: value !== 0, time } : { name, unit: quantity.senmlUnit, value, time };
-    });
+    clearInterval(this.#opening);
+    await Promise.all([...this.#members.values()].map(member => member.close()));
   }
 }
+
+const concerns = (target: string, { device, profile }: Member) => target === '*' || target === device || target === profile;
+
+/** One line a fault, for --help. */
+export const faultHelp = (): string =>
+  Object.entries(FAULT_KINDS)
+    .map(([kind, { says }]) => `    ${kind.padEnd(15)}${says}`)
+    .join('\n');
