@@ -3,6 +3,8 @@
 /** One row of a device's readings; `values` in the profile's units, booleans 0 or 1. `time` is the sample's own, in ms since 1970 UTC. */
 export interface Sample {
   profile: string;
+  /** Which device it is from; without it, all samples of a profile are taken for one device's. */
+  device?: string;
   time: number;
   values: Readonly<Record<string, number>>;
 }

@@ -39,6 +39,12 @@ export class Ring {
     return row > this.#newest - this.capacity;
   }
 
+  /** Empties all rows. */
+  clear(): void {
+    this.#values.fill(Number.NaN, this.#first, this.#first + this.capacity * this.width);
+    this.#newest = -1;
+  }
+
   #place(row: number): number {
     return this.#first + (row % this.capacity) * this.width;
   }
@@ -82,6 +88,10 @@ export class Slots {
   /** Time of the newest slot, ms; negative before the first reading. */
   get newest(): number {
     return this.#ring.newest * this.slotMs;
+  }
+
+  clear(): void {
+    this.#ring.clear();
   }
 
   /** @returns false when the reading is older than what is kept. */
@@ -139,13 +149,18 @@ export class StateLog {
     return this.#entries[index]! & 1;
   }
 
-  get #newest(): number {
+  /** Time of the newest report, ms; 0 before the first. */
+  get newest(): number {
     return this.#length ? this.#time(this.#length - 1) : 0;
+  }
+
+  clear(): void {
+    this.#length = 0;
   }
 
   /** @returns false when the report is older than what is kept. */
   put(time: number, state: number): boolean {
-    if (time < this.#newest - KEPT) return false;
+    if (time < this.newest - KEPT) return false;
     if (!this.#length || time - this.#base > 7 * KEPT) this.#rebase(time - KEPT);
     const moment = Math.floor(time);
     const entry = (moment - this.#base) * 2 + (state > 0.5 ? 1 : 0);
@@ -171,7 +186,7 @@ export class StateLog {
 
   /** Leaves out what is too old, and old reports that say nothing new; if that is not enough, takes more room, up to MOST_CHANGES. */
   #makeRoom() {
-    const newest = this.#newest;
+    const newest = this.newest;
     this.#keep((time, repeats) => time >= newest - KEPT && !(repeats && time < newest - this.#fine), this.#base);
     if (this.#length < (this.#entries.length * 3) / 4) return;
     if (this.#length >= MOST_CHANGES) {

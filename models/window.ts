@@ -1,11 +1,12 @@
 // What is known about one resident over the last day, and questions about any span of it. The same for training and live.
+
+import { type Baseline, BLOCK, baselineOf, pastOf, RECENT, usualRate } from './baselines.ts';
 import {
   type BaselineChannel,
   CHANNELS,
   COVERAGE_WEIGHT,
   HOUR,
   MINUTE,
-  nightFactor,
   type RegularProfile,
   type Sample,
   WATCHED,
@@ -15,7 +16,6 @@ import {
 import { exitsOf, meanOf, overChannel, slotsIn } from './spans.ts';
 import { Ring, Slots, StateLog, slotsFor } from './timeline.ts';
 
-const BLOCK = 5 * MINUTE;
 /** Blocks of the day that baselines look at, and of the half hour until they are computed anew. */
 const BLOCKS = 24 * 12 + 7;
 /** Single readings are kept so long: three hours that features look back, and ten minutes for what came late. */
@@ -24,21 +24,8 @@ const FINE = 3 * HOUR + 12 * MINUTE;
 const BACKLOG = 20 * MINUTE;
 /** Baselines are computed anew each half hour: what is usual does not change by the minute. */
 const STEP = 30 * MINUTE;
-/** Baselines leave out the last hour: what is happening now must not become what is usual. */
-const RECENT = HOUR;
-const DAY = 24 * HOUR;
-/** Blocks of own past after which a person's own spread counts as much as the typical one. */
-const TRUST = 12;
-const FEWEST = 3;
 
 type Regular = 'bed' | 'wrist' | 'room';
-
-/** A person's own usual value in this part of the day (night or day), and its spread; robust against single bad hours. */
-export interface Baseline {
-  center: number;
-  /** In the channel's unit; never below a quarter of the typical width, wide while little is known. */
-  scale: number;
-}
 
 /** What is kept of each block of five minutes, by profile: the mean of each channel, and the count of bed exits. */
 const BLOCK_COLUMNS: Record<Regular, readonly ('exits' | BaselineChannel)[]> = {
@@ -63,6 +50,7 @@ export class ResidentWindow {
   readonly #slots: Record<Regular, Slots>;
   readonly #blocks: Record<Regular, Ring>;
   readonly #logs = { door: new StateLog(FINE), toilet: new StateLog(FINE) };
+  readonly #devices: Partial<Record<WatchedProfile, string>> = {};
   /** Readings older than FINE, while a backlog is coming in. */
   #backlog: Partial<Record<Regular, Slots>> | undefined;
   /** Center and spread of each channel; a spread of NaN is not computed yet, of 0 is not to be known. */
@@ -93,21 +81,40 @@ export class ResidentWindow {
     this.#blocks = { bed: blocks('bed'), wrist: blocks('wrist'), room: blocks('room') };
   }
 
-  /** Takes a sample, late or twice as it may be. Samples of profiles that say nothing about a resident are passed over. */
+  /**
+   * Takes a sample, late or twice as it may be. Samples of profiles that say nothing about a resident are passed over. A device that takes
+   * another's place begins anew: it may measure otherwise, or have watched somebody else, and is not compared with the former one.
+   */
   add(sample: Sample): void {
     const { profile, time } = sample;
+    if (!isWatched(profile) || !this.#ofDevice(profile, sample)) return;
     if (profile === 'door' || profile === 'toilet') {
       const state = sample.values[WATCHED[profile].quantities[0]];
       if (state === undefined || !this.#logs[profile].put(time, state)) return;
-    } else if (profile === 'bed' || profile === 'wrist' || profile === 'room') {
-      if (!this.#take(profile, sample)) return;
-    } else return;
-    if (time < this.#baselinesAt - RECENT) {
-      this.#baselines.fill(Number.NaN);
-      this.#rates = undefined;
-    }
+    } else if (!this.#take(profile, sample)) return;
+    if (time < this.#baselinesAt - RECENT) this.#forgetBaselines();
     if (time < this.#oldest) this.#oldest = time;
     if (time > this.#newest) this.#newest = time;
+  }
+
+  /** Whether the sample is of the device that watches now. */
+  #ofDevice(profile: WatchedProfile, { device, time }: Sample): boolean {
+    const known = this.#devices[profile];
+    if (device === undefined || device === known) return true;
+    if (known !== undefined) {
+      const part = profile === 'door' || profile === 'toilet' ? this.#logs[profile] : this.#slots[profile];
+      if (time < part.newest) return false;
+      part.clear();
+      if (profile !== 'door' && profile !== 'toilet') this.#blocks[profile].clear();
+      this.#forgetBaselines();
+    }
+    this.#devices[profile] = device;
+    return true;
+  }
+
+  #forgetBaselines() {
+    this.#baselines.fill(Number.NaN);
+    this.#rates = undefined;
   }
 
   /** Time of the newest sample, ms; 0 before the first. */
@@ -233,53 +240,26 @@ export class ResidentWindow {
   #moveTo(at: number): number {
     const asOf = Math.floor(at / STEP) * STEP;
     if (asOf !== this.#baselinesAt) {
-      this.#baselines.fill(Number.NaN);
-      this.#rates = undefined;
+      this.#forgetBaselines();
       this.#baselinesAt = asOf;
     }
     return asOf;
   }
 
   #computeRate(what: 'exits' | 'door' | 'toilet', at: number): number {
-    const [from, to] = [Math.floor((at - DAY) / BLOCK), Math.floor((at - RECENT) / BLOCK)];
-    const first = Math.max(from, Math.ceil(this.#oldest / BLOCK));
-    const night = nightFactor(at) >= 0.5;
-    const hours = { same: 0, all: 0 };
-    for (let block = first; block < to; block++) {
-      hours.all += BLOCK / HOUR;
-      if (nightFactor(block * BLOCK) >= 0.5 === night) hours.same += BLOCK / HOUR;
+    const past = pastOf(at, this.#oldest);
+    if (what === 'exits') return usualRate(past, block => this.#block('bed', 'exits', block) || 0);
+    const risen = new Map<number, number>();
+    for (const time of this.rises(what, past.first * BLOCK, past.end * BLOCK)) {
+      const block = Math.floor(time / BLOCK);
+      risen.set(block, (risen.get(block) ?? 0) + 1);
     }
-    if (hours.all < 3) return Number.NaN;
-    const useAll = hours.same < 1;
-    let count = 0;
-    if (what === 'exits') {
-      for (let block = first; block < to; block++)
-        if (useAll || nightFactor(block * BLOCK) >= 0.5 === night) count += this.#block('bed', 'exits', block) || 0;
-    } else {
-      for (const time of this.rises(what, first * BLOCK, to * BLOCK)) if (useAll || nightFactor(time) >= 0.5 === night) count++;
-    }
-    return count / (useAll ? hours.all : hours.same);
+    return usualRate(past, block => risen.get(block) ?? 0);
   }
 
   #computeBaseline(channel: BaselineChannel, at: number): Baseline | null {
-    const [from, to] = [Math.floor((at - DAY) / BLOCK), Math.floor((at - RECENT) / BLOCK)];
-    const night = nightFactor(at) >= 0.5;
-    let same: number[] = [];
-    const all: number[] = [];
-    for (let block = Math.max(from, Math.floor(this.#oldest / BLOCK)); block < to; block++) {
-      const mean = this.#block(CHANNELS[channel].profile, channel, block);
-      if (Number.isNaN(mean)) continue;
-      all.push(mean);
-      if (nightFactor(block * BLOCK) >= 0.5 === night) same.push(mean);
-    }
-    if (same.length < TRUST) same = all;
-    if (same.length < FEWEST) return null;
-    const center = median(same);
-    const spread = 1.4826 * median(same.map(value => Math.abs(value - center)));
-    const { width } = CHANNELS[channel];
-    const n = same.length;
-    const scale = Math.max(width / 4, Math.sqrt((n * spread ** 2 + TRUST * width ** 2) / (n + TRUST)));
-    return { center, scale };
+    const { profile, width } = CHANNELS[channel];
+    return baselineOf(pastOf(at, this.#oldest), block => this.#block(profile, channel, block), width);
   }
 
   /** Mean (or count of bed exits) of a block of five minutes; NaN when too little is known of it. */
@@ -328,6 +308,8 @@ export class ResidentWindow {
   }
 }
 
+const isWatched = (profile: string): profile is WatchedProfile => Object.hasOwn(WATCHED, profile);
+
 const blockAround = (time: number): [number, number] => {
   const from = Math.floor(time / BLOCK) * BLOCK;
   return [from, from + BLOCK];
@@ -335,10 +317,4 @@ const blockAround = (time: number): [number, number] => {
 
 function channelsOf(profile: Regular): BaselineChannel[] {
   return (Object.keys(CHANNELS) as BaselineChannel[]).filter(channel => CHANNELS[channel].profile === profile);
-}
-
-function median(values: number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -3,7 +3,8 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { connect, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { HOUR, ResidentWindow, WATCHED, WATCHED_PROFILES } from '../../models/index.ts';
+import { FUTURE_LIMIT, loadProfiles, type Profile } from '../../devices/index.ts';
+import { HOUR, ResidentWindow, type Sample, WATCHED, WATCHED_PROFILES } from '../../models/index.ts';
 import type { SampleStore } from '../store/index.ts';
 
 /** Past that baselines look at, and the late samples that a lost connection may have hidden, ms. */
@@ -15,10 +16,16 @@ const UNUSED = 26 * HOUR;
 const StoredBatches = z.array(
   z.object({
     subject: z.string(),
+    device: z.string(),
     profile: z.string(),
     samples: z.array(z.object({ time: z.number(), values: z.record(z.string(), z.number()) })),
   }),
 );
+
+interface Range {
+  minimum: number;
+  maximum: number;
+}
 
 export interface WindowsOptions {
   samples: Pick<SampleStore, 'readAll'>;
@@ -32,6 +39,8 @@ export interface WindowsOptions {
 export class Windows {
   readonly #options: WindowsOptions;
   readonly #windows = new Map<string, ResidentWindow>();
+  /** Plausible ranges of the device profiles, by profile and quantity. */
+  readonly #ranges: ReadonlyMap<string, ReadonlyMap<string, Range>>;
   #client: MqttClient | undefined;
   #lostAt: number | null = null;
   #reading: Promise<void> = Promise.resolve();
@@ -39,6 +48,8 @@ export class Windows {
 
   constructor(options: WindowsOptions) {
     this.#options = options;
+    const rangesOf = (profile: Profile) => new Map(profile.quantities.map(({ name, minimum, maximum }) => [name, { minimum, maximum }]));
+    this.#ranges = new Map([...loadProfiles().values()].map(profile => [profile.id, rangesOf(profile)]));
   }
 
   /** Listens first and reads the past then, so that no sample falls between. The same sample twice does no harm. */
@@ -106,12 +117,19 @@ export class Windows {
       this.#options.log.error({ problem: (error as Error).message }, 'a message of stored samples cannot be read');
       return;
     }
-    for (const { subject, profile, samples } of batches)
-      for (const { time, values } of samples) this.#add(subject, { profile, time, values });
+    for (const { subject, device, profile, samples } of batches)
+      for (const { time, values } of samples) this.#add(subject, { profile, device, time, values });
   }
 
-  #add(subject: string, sample: { profile: string; time: number; values: Record<string, number> }) {
+  /** What ingest would refuse says nothing here either, whoever wrote it into the store: impossible values, and times ahead of now. */
+  #add(subject: string, sample: Sample & { device: string; values: Record<string, number> }) {
     if (!subject.startsWith('Patient/') || !(sample.profile in WATCHED)) return;
+    if (sample.time > this.#options.now() + FUTURE_LIMIT) return;
+    const ranges = this.#ranges.get(sample.profile)!;
+    for (const name in sample.values) {
+      const range = ranges.get(name);
+      if (range && !(sample.values[name]! >= range.minimum && sample.values[name]! <= range.maximum)) delete sample.values[name];
+    }
     const patient = subject.slice('Patient/'.length);
     let window = this.#windows.get(patient);
     if (!window) {
@@ -144,7 +162,7 @@ export class Windows {
       for (const profile of WATCHED_PROFILES) {
         if (this.#closed) return;
         const points = await samples.readAll(profile, [...WATCHED[profile].quantities], start, Math.min(to, start + PORTION));
-        for (const { subject, time, values } of points) this.#add(subject, { profile, time, values });
+        for (const { subject, device, time, values } of points) this.#add(subject, { profile, device, time, values });
         count += points.length;
         await breathe();
       }

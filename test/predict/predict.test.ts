@@ -130,6 +130,75 @@ describe('a cycle', () => {
     expect(await latest(patient)).toMatchObject({ level: 'not-covered', view: { probability: null } });
   });
 
+  test('leaves out values that are impossible and times ahead of now, and abstains when nothing else is there', async () => {
+    const [place, from] = [await home(records), nextDay()];
+    const [wild, ahead] = place.patients as [string, string];
+    now = from + 3 * HOUR;
+    const body = (sample: Sample) => sample.profile === 'bed' || sample.profile === 'wrist';
+    const impossible = {
+      heart_rate: 900,
+      respiration_rate: -3,
+      movement: 7,
+      in_bed: 5,
+      pulse_rate: 900,
+      hrv_rmssd: -1,
+      skin_temperature: 90,
+    };
+    await store(
+      place,
+      wild,
+      quiet({ from, hours: 3 }).map(sample =>
+        body(sample) ? { ...sample, values: { ...sample.values, ...impossible, steps: -5 } } : sample,
+      ),
+    );
+    // A clock that jumped three hours ahead in the middle: what it says of later is not what is now.
+    await store(
+      place,
+      ahead,
+      quiet({ from, hours: 3 }).map(sample =>
+        body(sample) && sample.time > now - HOUR ? { ...sample, time: sample.time + 3 * HOUR } : sample,
+      ),
+    );
+    await start();
+    for (const patient of [wild, ahead]) {
+      const { level, view } = await latest(patient);
+      expect({ level, probability: view.probability }).toEqual({ level: 'not-covered', probability: null });
+      expect(view.abstained!.ja).toContain('ベッドセンサー');
+    }
+  });
+
+  test('does not compare a device that took another’s place with what the former one measured', async () => {
+    const [place, from] = [await home(records), nextDay()];
+    const [swapped, kept] = place.patients as [string, string];
+    now = from + 25 * HOUR;
+    const at = from + 24.5 * HOUR;
+    // The new bed sensor reads 15 beats more of the same calm person.
+    const heart = (time: number) => (time >= at ? 15 : 0);
+    const all = quiet({ from, hours: 25, heart });
+    const newBed = (sample: Sample) => sample.profile === 'bed' && sample.time >= at;
+    await store(
+      place,
+      swapped,
+      all.filter(sample => !newBed(sample)),
+    );
+    await samples.write(
+      all.filter(newBed).map(({ profile, time, values }) => ({
+        profile,
+        facility: place.facility,
+        device: `other-bed-${swapped}`,
+        subject: `Patient/${swapped}`,
+        time,
+        values: { ...values },
+      })),
+    );
+    await store(place, kept, all);
+    await start();
+    const ofHeart = async (patient: string) => (await latest(patient)).view.reasons.find(reason => reason.feature.startsWith('heart'));
+    expect(await ofHeart(swapped)).toBeUndefined();
+    expect((await latest(swapped)).view.probability).not.toBeNull();
+    expect((await latest(kept)).view.probability!).toBeGreaterThan((await latest(swapped)).view.probability!);
+  });
+
   test('gives the same probability after a restart, from the store, as from what it heard live', async () => {
     const [place, from] = [await home(records, 1), nextDay()];
     const patient = place.patients[0]!;
@@ -139,8 +208,8 @@ describe('a cycle', () => {
     await store(place, patient, past);
     now = from + 25 * HOUR;
     const first = await start();
-    await publish(place, patient, heard);
     now = from + 26 * HOUR;
+    await publish(place, patient, heard);
     await first.cycle();
     const live = (await latest(patient)).view;
     await first.close();
@@ -199,14 +268,15 @@ describe('a rising risk', () => {
     );
     now = from + 24 * HOUR;
     const service = await start();
-    await publish(
-      place,
-      patient,
-      all.filter(({ time }) => time >= from + 24 * HOUR),
-    );
     expect((await latest(patient)).level).toBe('calm');
     for (let minute = 1; minute <= 60; minute += 3) {
+      const before = now;
       now = from + 24 * HOUR + minute * MINUTE;
+      await publish(
+        place,
+        patient,
+        all.filter(({ time }) => time >= before && time < now),
+      );
       await service.cycle();
     }
     const raised = await alerts.of(patient, 0, now + 1);
