@@ -95,6 +95,13 @@ export function parseUsername(username: string): Login | null {
 /** How a certificate names its holder, in the subject alternative name (RFC 5280, section 4.2.1.6): the username is its common name. */
 export const identityUri = (login: Exclude<Login, { kind: 'hub' }>): string =>
   login.kind === 'gateway' ? `urn:hub:gateway:${id(login.facility)}` : `urn:hub:device:${id(login.facility)}:${id(login.device)}`;
+/** Reads what `identityUri` made; null for anything else. */
+export function loginOfUri(uri: string): Exclude<Login, { kind: 'hub' }> | null {
+  const [scheme, space, kind, facility = '', device = '', ...more] = uri.split(':');
+  if (scheme !== 'urn' || space !== 'hub' || more.length || !isId(facility) || facility === GATEWAY) return null;
+  if (kind === 'gateway' && device === '') return { kind, facility };
+  return kind === 'device' && isId(device) && device !== GATEWAY ? { kind, facility, device } : null;
+}
 /** The username of a device or a gateway. */
 export const usernameOf = (login: Exclude<Login, { kind: 'hub' }>): string =>
   login.kind === 'gateway' ? gatewayUsername(login.facility) : deviceUsername(login.facility, login.device);

@@ -27,6 +27,11 @@ const Environment = z.object({
   HUB_PUBLIC_URL: z.string().url().optional(),
   HUB_MQTT_HOST: z.string().default('127.0.0.1'),
   HUB_MQTT_PORT: port(1883),
+  HUB_MQTTS_PORT: z.union([z.literal('off'), port(8883)]).default(8883),
+  HUB_MQTTS_CERT: z.string().optional(),
+  HUB_MQTTS_KEY: z.string().optional(),
+  HUB_CA_CERT: z.string().optional(),
+  HUB_CA_KEY: z.string().optional(),
   HUB_MQTT_RATE: z.coerce.number().min(1).default(200),
   HUB_MQTT_GATEWAY_RATE: z.coerce.number().min(1).default(5000),
   HUB_RAW_DAYS: z.coerce.number().int().min(0).max(3650).default(90),
@@ -53,6 +58,12 @@ const Environment = z.object({
   HUB_EMBEDDED: z.string().default(''),
 });
 
+/** A certificate and its key: files (PEM). */
+interface Files {
+  certificate: string;
+  key: string;
+}
+
 /** The hub's configuration. Ports are TCP unless said; times are in the unit of the name. */
 export interface Config {
   /** Folder that holds everything the hub keeps (absolute). */
@@ -61,6 +72,13 @@ export interface Config {
   http: { host: string; port: number; publicUrl: string };
   /** `url` is what the hub's own roles connect to; `embedded` is false when MQTT_URL names an outside broker. */
   mqtt: { host: string; port: number; url: string; embedded: boolean };
+  /**
+   * MQTT over TLS at the embedded broker, and certificates: `hosts` are the names that the broker's own certificate holds for, `url` is what
+   * devices are told. Null: neither.
+   */
+  mqtts: { port: number; hosts: string[]; url: string | null; given?: Files } | null;
+  /** The certificate authority, when it is not the hub's own. */
+  ca?: Files;
   /** Messages a second that the embedded broker reads from one login in the long run. */
   mqttRates: { device: number; gateway: number };
   /** Days that samples are kept as they came and may be old when they come; 0 keeps them for ever, and makes no aggregates. */
@@ -114,6 +132,8 @@ export function readConfig(environment: Record<string, string | undefined> = pro
       url: env.MQTT_URL ?? `mqtt://127.0.0.1:${env.HUB_MQTT_PORT}`,
       embedded: !env.MQTT_URL,
     },
+    mqtts: mqttsOf(env),
+    ca: filesOf(env, 'HUB_CA_CERT', 'HUB_CA_KEY'),
     mqttRates: { device: env.HUB_MQTT_RATE, gateway: env.HUB_MQTT_GATEWAY_RATE },
     rawDays: env.HUB_RAW_DAYS,
     media: {
@@ -140,4 +160,26 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     databaseEmbedded: env.HUB_EMBEDDED.includes('database'),
     influxEmbedded: env.HUB_EMBEDDED.includes('influx'),
   });
+}
+
+type Given = z.infer<typeof Environment>;
+
+function mqttsOf(env: Given): Config['mqtts'] {
+  const port = env.HUB_MQTTS_PORT;
+  if (port === 'off') return null;
+  const host = new URL(env.HUB_PUBLIC_URL ?? 'http://localhost').hostname;
+  const listening = ['0.0.0.0', '::'].includes(env.HUB_MQTT_HOST) ? [] : [env.HUB_MQTT_HOST];
+  return {
+    port,
+    hosts: [...new Set([host.replace(/^\[|\]$/g, ''), ...listening, 'localhost', '127.0.0.1', '::1'])],
+    // Behind an outside broker, and for whichever port is free, there is no address to tell.
+    url: env.MQTT_URL || port === 0 ? null : `mqtts://${host}:${port}`,
+    given: filesOf(env, 'HUB_MQTTS_CERT', 'HUB_MQTTS_KEY'),
+  };
+}
+
+function filesOf(env: Given, certificate: 'HUB_CA_CERT' | 'HUB_MQTTS_CERT', key: 'HUB_CA_KEY' | 'HUB_MQTTS_KEY'): Files | undefined {
+  if (!env[certificate] !== !env[key])
+    throw new Error(`The configuration cannot be used:\n  ${certificate}: goes with ${key}; set both or neither`);
+  return env[certificate] && env[key] ? { certificate: path.resolve(env[certificate]), key: path.resolve(env[key]) } : undefined;
 }

@@ -1,4 +1,6 @@
 // Sign-in, sessions, people and their roles.
+
+export { accountsOf, type Reachable } from './accounts.ts';
 export {
   type Actor,
   hasRole,
@@ -10,6 +12,7 @@ export {
   type Service,
   service,
 } from './actor.ts';
+export { type Authority, type Issued, openAuthority } from './authority.ts';
 export { type Identity, type IdentityOptions, openIdentity, SESSIONS_CHANNEL } from './identity.ts';
 export { openLinks } from './links.ts';
 export { openPeople } from './people.ts';

@@ -2,23 +2,19 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type AedesOptions, type Client, type PublishPacket } from 'aedes';
 import type { Logger } from 'pino';
-import {
-  deviceUsername,
-  gateSocket,
-  gatewayUsername,
-  type Login,
-  MAX_PACK_BYTES,
-  type Oversized,
-  parseUsername,
-} from '../../devices/index.ts';
-import { openDeliveries } from './delivery.ts';
-import type { Directory, FacilityDirectory } from './directory.ts';
-import type { Intake, Publish } from './intake.ts';
+import { gateSocket, type Login, MAX_PACK_BYTES, type Oversized, parseUsername, usernameOf } from '../../devices/index.ts';
+import { Answers } from './answers.ts';
+import type { Certifier } from './certifier.ts';
+import type { Holder } from './credentials.ts';
+import { filterOf, heard, isOpen, openDeliveries } from './delivery.ts';
+import type { Directory, FacilityDirectory, HeldCredential } from './directory.ts';
+import type { Intake, Outcome, Publish } from './intake.ts';
 import type { Observer } from './observer.ts';
 import { guardSocket } from './protocol.ts';
 import { type Allowance, Allowances, type Rates } from './rate.ts';
-import { maySubscribe } from './rights.ts';
+import { maySubscribe, publicationOf } from './rights.ts';
 import { isSecret, sha256 } from './secret.ts';
+import { clientOf, openTls, type TlsOptions } from './tls.ts';
 
 /** Largest packet: a pack of 64 KiB with its topic and header. */
 export const PACKET_LIMIT = MAX_PACK_BYTES + 512;
@@ -29,11 +25,12 @@ const NOTHING = Buffer.alloc(0);
 const IDENTIFIER_REJECTED = 2;
 const UNAVAILABLE = 3;
 const BAD_CREDENTIALS = 4;
+const NOT_AUTHORIZED = 5;
 
 interface Session {
   login: Login;
-  /** Hex SHA-256 of the secret it signed in with. */
-  secretSha256: string;
+  /** What it signed in with, in the registry. */
+  credential: string;
   /** When it was signed in, ms since 1970. */
   since: number;
   /** Null for the hub's own roles: they are not held back. */
@@ -46,6 +43,8 @@ const BETWEEN_NOTES = 60_000;
 
 export interface Broker {
   port: number;
+  /** TCP port of MQTT over TLS; null without it. */
+  tlsPort: number | null;
   publish: Publish;
   benchWatched(device: string): boolean;
   /** Ends connections whose credentials are no longer in force. */
@@ -73,6 +72,9 @@ export async function openBroker({
   intake,
   rates,
   observer,
+  tls,
+  firstUse,
+  certifier,
   log,
 }: {
   host: string;
@@ -82,6 +84,12 @@ export async function openBroker({
   intake: () => Intake;
   rates: Rates;
   observer: Observer;
+  /** MQTT over TLS beside plain MQTT; undefined for none. */
+  tls?: TlsOptions;
+  /** Told of a credential that was signed in with for the first time. */
+  firstUse: (holder: Holder, credential: string) => void;
+  /** Answers requests for certificates. */
+  certifier: Certifier;
   log: Logger;
 }): Promise<Broker> {
   const sessions = new Map<Client, Session>();
@@ -89,6 +97,7 @@ export async function openBroker({
   const benches = new Map<Client, Set<string>>();
   const internalSha256 = sha256(mqttInternal).toString('hex');
   const deliveries = openDeliveries();
+  const answers = new WeakMap<Client, Answers>();
   /** Why these are closed is known. */
   const ended = new WeakSet<Client>();
   /** Each connection is counted once, for the first thing that was wrong. */
@@ -104,18 +113,40 @@ export async function openBroker({
   async function signIn(client: Client, username: string | undefined, password: Buffer | undefined): Promise<Session> {
     const since = Date.now();
     if (withoutId.has(client)) throw refusal(IDENTIFIER_REJECTED, 'a session that is kept needs a client id');
+    const shown = clientOf(client.conn);
+    if (shown) {
+      if ('refused' in shown) throw refusal(NOT_AUTHORIZED, `certificate: ${shown.refused}`);
+      const { holder, fingerprint } = shown;
+      if (username !== undefined && username !== usernameOf(holder)) throw refusal(BAD_CREDENTIALS, 'the certificate is another’s');
+      const held = await inForce(holder, each => each.fingerprint === fingerprint);
+      if (!held) throw refusal(NOT_AUTHORIZED, 'certificate: unknown or revoked');
+      return sessionOf(holder, held, since);
+    }
     const login = username === undefined ? null : parseUsername(username);
     if (!login || !password?.length) throw refusal(BAD_CREDENTIALS, 'no such username');
     if (login.kind === 'hub') {
       if (!isSecret(password, internalSha256)) throw refusal(BAD_CREDENTIALS, 'wrong secret');
-      return { login, secretSha256: internalSha256, since, allowance: null };
+      return { login, credential: '', since, allowance: null };
     }
-    const name = usernameOf(login);
-    let kept: string | null | undefined = (await directory.of(login.facility)).credentials.get(name);
+    const held = await inForce(login, each => each.secretSha256 !== null && isSecret(password, each.secretSha256));
+    if (!held) throw refusal(BAD_CREDENTIALS, 'unknown, revoked or wrong secret');
+    return sessionOf(login, held, since);
+  }
+
+  async function inForce(holder: Holder, isIt: (held: HeldCredential) => boolean): Promise<HeldCredential | undefined> {
+    const good = (held: HeldCredential) => held.until > Date.now() && isIt(held);
+    const name = usernameOf(holder);
+    const known = (await directory.of(holder.facility)).credentials.get(name)?.find(good);
     // A device that was registered a moment ago.
-    if (!kept || !isSecret(password, kept)) kept = await directory.credentialOf(name);
-    if (!kept || !isSecret(password, kept)) throw refusal(BAD_CREDENTIALS, 'unknown, revoked or wrong secret');
-    return { login, secretSha256: kept, since, allowance: allowances.of(login.kind, name, performance.now()) };
+    return known ?? (await directory.credentialsOf(name)).find(good);
+  }
+
+  function sessionOf(login: Holder, held: HeldCredential, since: number): Session {
+    if (!held.used) {
+      held.used = true;
+      firstUse(login, held.id);
+    }
+    return { login, credential: held.id, since, allowance: allowances.of(login.kind, usernameOf(login), performance.now()) };
   }
 
   const options: AedesOptions = {
@@ -129,7 +160,8 @@ export async function openBroker({
       if (!observer.connecting(client, packet)) return client.conn.destroy();
       if (!packet.clientId && !packet.clean) withoutId.add(client);
       // No one can take over another's session by its client id, and nothing is queued in memory for those who are away.
-      if (packet.clientId && packet.username) packet.clientId = `${packet.username}:${packet.clientId}`;
+      const name = packet.username ?? nameShown(client);
+      if (packet.clientId && name) packet.clientId = `${name}:${packet.clientId}`;
       packet.clean = true;
       callback(null, true);
     },
@@ -150,6 +182,7 @@ export async function openBroker({
     },
     authorizePublish(client, packet, callback) {
       const session = client && sessions.get(client);
+      const turn = client && answers.get(client)?.reserved((packet as { messageId?: number }).messageId);
       const end = () => {
         packet.topic = TAKEN;
         packet.payload = NOTHING;
@@ -159,18 +192,26 @@ export async function openBroker({
       if (!session) return end();
       const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
       const withheld = observer.published(client, packet);
-      intake().take({ login: session.login, topic: packet.topic, payload }, outcome => {
-        // To aedes it becomes a QoS 0 message, which has no PUBACK; an unanswered call would stop it from reading on.
-        if (withheld) packet.qos = 0;
-        if (outcome === 'forward') callback(null);
-        else end();
-      });
+      const done = (outcome: Outcome) => {
+        const answer = () => {
+          // To aedes it becomes a QoS 0 message, which has no PUBACK; an unanswered call would stop it from reading on.
+          if (withheld) packet.qos = 0;
+          if (outcome === 'forward') callback(null);
+          else end();
+        };
+        if (turn) answers.get(client)?.end(turn, answer);
+        else answer();
+      };
+      const asked = packet.topic.endsWith('/csr') ? publicationOf(session.login, packet.topic) : null;
+      if (asked?.kind === 'csr') certifier.answer(asked.login, packet.topic, payload, () => done('taken'));
+      else intake().take({ login: session.login, topic: packet.topic, payload }, done);
     },
     authorizeSubscribe(client, subscription, callback) {
       const session = sessions.get(client);
-      const may = session && maySubscribe(session.login, subscription.topic);
-      observer.subscribed(client, subscription.topic, Boolean(may));
-      if (may) deliveries.granted(client, subscription.topic, subscription.qos);
+      const filter = filterOf(subscription);
+      const may = session && maySubscribe(session.login, filter);
+      observer.subscribed(client, filter, Boolean(may));
+      if (may) deliveries.granted(client, filter, subscription.qos);
       callback(null, may ? subscription : null);
     },
     authorizeForward: (client, packet) => deliveries.forward(client, packet),
@@ -208,13 +249,13 @@ export async function openBroker({
 
   const sockets = new Map<Socket, () => void>();
   let stopped = false;
-  const server = createServer({ noDelay: true }, socket => {
+  const accept = (socket: Socket) => {
     const signedIn = () => sessions.get(client);
     const goOn = gateSocket(socket, {
       limit: PACKET_LIMIT,
       hold: () => {
         const session = signedIn();
-        return stopped || (session !== undefined && (intake().full || tooFast(session)));
+        return stopped || own.full || (session !== undefined && (intake().full || tooFast(session)));
       },
       oversized: packet => {
         if (isFirst(client)) oversized++;
@@ -238,8 +279,24 @@ export async function openBroker({
       }
       return true;
     };
+    const own = new Answers(bytes => void (socket.writable && socket.write(bytes)), goOn);
     guardSocket(socket, {
-      published: () => signedIn()?.allowance?.spend(),
+      published: id => {
+        signedIn()?.allowance?.spend();
+        if (id) own.reserve(id);
+      },
+      // Packs need nothing of the broker but their acknowledgement, and they are nearly all that comes.
+      take: ({ topic, id, payload }) => {
+        const session = signedIn();
+        if (!session || !isOpen(client) || observer.watching(client)) return false;
+        const publication = publicationOf(session.login, topic);
+        if (publication.kind !== 'pack') return false;
+        session.allowance?.spend();
+        heard(client);
+        const turn = id ? own.begin(id) : undefined;
+        intake().take({ login: session.login, topic, payload }, () => turn && own.end(turn));
+        return true;
+      },
       violated: ({ what }) => {
         if (isFirst(client)) protocolFaults++;
         log.debug({ client: client.id, what }, 'connection closed: not MQTT 3.1.1');
@@ -250,14 +307,20 @@ export async function openBroker({
       clearTimeout(reading);
       sockets.delete(socket);
     });
+    // A socket that breaks before its handshake or sign-in is over must not end the process.
+    socket.on('error', error => log.debug({ reason: error.message }, 'connection of a client broke'));
     const client = aedes.handle(socket);
+    answers.set(client, own);
     deliveries.follow(client);
-  });
-  await listen(server, host, port);
-  const address = server.address();
+  };
+  const server = createServer({ noDelay: true }, accept);
+  const secure = tls && (await openTls(tls, accept, log));
+  const servers: Server[] = secure ? [server, secure.server] : [server];
+  const tlsPort = secure && tls ? await listen(secure.server, host, tls.port) : null;
 
   return {
-    port: typeof address === 'object' && address ? address.port : port,
+    port: await listen(server, host, port),
+    tlsPort,
     publish: (topic, payload, { retain = false } = {}) => {
       const packet: PublishPacket = { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 0, retain, dup: false };
       aedes.publish(packet, error => error && log.warn({ err: error, topic }, 'a message could not be published'));
@@ -268,10 +331,11 @@ export async function openBroker({
       return false;
     },
     cutRevoked({ facility, credentials, loadedAt }) {
-      for (const [client, { login, secretSha256, since }] of sessions) {
+      const now = Date.now();
+      for (const [client, { login, credential, since }] of sessions) {
         // A list that is older than the session cannot know its credentials.
         if (login.kind === 'hub' || login.facility !== facility || since > loadedAt) continue;
-        if (credentials.get(usernameOf(login)) === secretSha256) continue;
+        if (credentials.get(usernameOf(login))?.some(({ id, until }) => id === credential && until > now)) continue;
         log.info({ username: usernameOf(login) }, 'connection cut: its credentials are no longer in force');
         client.close();
       }
@@ -286,18 +350,16 @@ export async function openBroker({
     stats: () => ({ connections: sessions.size, oversized, refusedSignIns, protocolFaults, heldBack }),
     async stopReading() {
       stopped = true;
-      server.close();
+      for (const each of servers) each.close();
     },
     async close() {
       await new Promise<void>(resolve => aedes.close(() => resolve()));
+      secure?.close();
       for (const socket of sockets.keys()) socket.destroy();
-      if (server.listening) await new Promise<void>(resolve => server.close(() => resolve()));
+      for (const each of servers) if (each.listening) await new Promise<void>(resolve => each.close(() => resolve()));
     },
   };
 }
-
-const usernameOf = (login: Exclude<Login, { kind: 'hub' }>) =>
-  login.kind === 'gateway' ? gatewayUsername(login.facility) : deviceUsername(login.facility, login.device);
 
 /** Which device a bench subscription follows: `hub/1/bench/<facility>/<device>`; `*` for one with a wildcard there. */
 function benchDevice(topic: string): string {
@@ -316,11 +378,18 @@ const tooLarge = ({ bytes }: Oversized) => ({
   },
 });
 
+/** The port that it listens at. */
 const listen = (server: Server, host: string, port: number) =>
-  new Promise<void>((resolve, reject) => {
+  new Promise<number>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
       server.off('error', reject);
-      resolve();
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
     });
   });
+
+function nameShown(client: Client): string | undefined {
+  const shown = clientOf(client.conn);
+  return shown && 'holder' in shown ? usernameOf(shown.holder) : undefined;
+}

@@ -1,8 +1,8 @@
 // The registry as the broker needs it: in memory, a facility at a time, renewed when the registry says that it changed.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Profile } from '../../devices/index.ts';
+import { GATEWAY, type Profile } from '../../devices/index.ts';
 import type { Database } from '../store/index.ts';
-import { REGISTRY_CHANNEL } from './registry.ts';
+import { REGISTRY_CHANNEL } from './credentials.ts';
 import type { IngestTables } from './tables.ts';
 
 export interface Assignment {
@@ -18,11 +18,24 @@ export interface DirectoryDevice {
   profileId: string;
   assignments: Assignment[];
 }
+/** What can be signed in with. */
+export interface HeldCredential {
+  id: string;
+  /** Exactly one is given: hex SHA-256 of a secret, or of a certificate (DER). */
+  secretSha256: string | null;
+  fingerprint: string | null;
+  /** Milliseconds since 1970, Infinity for no end: the end of a certificate, or of the time beside its successor. */
+  until: number;
+  /** Whether it was signed in with before. */
+  used: boolean;
+}
 export interface FacilityDirectory {
   facility: string;
   devices: ReadonlyMap<string, DirectoryDevice>;
-  /** Hex SHA-256 of the secret in force, by username. */
-  credentials: ReadonlyMap<string, string>;
+  /** Those in force, by username; the newest last. During a rotation there are two. */
+  credentials: ReadonlyMap<string, HeldCredential[]>;
+  /** What is told to devices as their retained configuration; `gateway` for the gateway. */
+  configs: ReadonlyMap<string, Record<string, unknown>>;
   /** When reading began, ms since 1970: later changes are not in it. */
   loadedAt: number;
 }
@@ -48,10 +61,10 @@ export interface Directory {
    * been made a moment ago.
    */
   freshOf(facility: string): Promise<FacilityDirectory>;
-  /** Hex SHA-256 of the secret in force, read now; null for none. For a sign-in that what is known would refuse. */
-  credentialOf(username: string): Promise<string | null>;
-  /** Facilities with a gateway that may sign in. */
-  gatewayFacilities(): Promise<string[]>;
+  /** Those in force, read now. For a sign-in that what is known would refuse. */
+  credentialsOf(username: string): Promise<HeldCredential[]>;
+  /** Facilities with a gateway that may sign in, or with configuration for a device. */
+  toldFacilities(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -76,29 +89,43 @@ export async function openDirectory({
   const renewals = new Map<string, Promise<FacilityDirectory>>();
   let closed = false;
 
+  const inForce = () =>
+    tables
+      .selectFrom('ingest_credential')
+      .select(['id', 'username', 'secret_sha256', 'fingerprint', 'not_after', 'ends', 'used', 'renew_asked'])
+      .where('revoked', 'is', null)
+      .orderBy('id');
+
   async function read(facility: string): Promise<FacilityDirectory> {
     const loadedAt = Date.now();
-    const [devices, assignments, credentials] = await Promise.all([
-      tables.selectFrom('ingest_device').select(['device', 'profile']).where('facility', '=', facility).execute(),
+    const [devices, assignments, credentials, configs] = await Promise.all([
+      tables.selectFrom('ingest_device').select(['device', 'profile', 'revoked']).where('facility', '=', facility).execute(),
       tables
         .selectFrom('ingest_assignment')
         .select(['device', 'subject', 'from', 'to'])
         .where('facility', '=', facility)
         .orderBy('from')
         .execute(),
-      tables
-        .selectFrom('ingest_credential')
-        .select(['username', 'secret_sha256'])
-        .where('facility', '=', facility)
-        .where('revoked', 'is', null)
-        .execute(),
+      inForce().select('device').where('facility', '=', facility).execute(),
+      tables.selectFrom('ingest_config').select(['device', 'config']).where('facility', '=', facility).execute(),
     ]);
     const known = new Map<string, DirectoryDevice>();
     for (const { device, profile } of devices)
       known.set(device, { device, profile: profiles.get(profile), profileId: profile, assignments: [] });
     for (const { device, subject, from, to } of assignments)
       known.get(device)?.assignments.push({ subject, from: from.getTime(), to: to?.getTime() ?? Number.POSITIVE_INFINITY });
-    return { facility, devices: known, credentials: new Map(credentials.map(row => [row.username, row.secret_sha256])), loadedAt };
+    const revoked = new Set(devices.filter(row => row.revoked).map(row => row.device));
+    const told = new Map(configs.filter(row => !revoked.has(row.device)).map(row => [row.device, row.config]));
+    // The newest credential decides: with a new certificate the hub asks no more.
+    for (const [device, asked] of new Map(credentials.map(row => [row.device ?? GATEWAY, row.renew_asked])))
+      if (asked) told.set(device, { ...told.get(device), renew: true });
+    return {
+      facility,
+      devices: known,
+      credentials: Map.groupBy(credentials.map(heldOf), ({ username }) => username),
+      configs: told,
+      loadedAt,
+    };
   }
 
   function load(facility: string): Promise<FacilityDirectory> {
@@ -165,22 +192,14 @@ export async function openDirectory({
       renewals.set(facility, renewal);
       return renewal;
     },
-    async credentialOf(username) {
-      const row = await tables
-        .selectFrom('ingest_credential')
-        .select('secret_sha256')
-        .where('username', '=', username)
-        .where('revoked', 'is', null)
-        .executeTakeFirst();
-      return row?.secret_sha256 ?? null;
-    },
-    async gatewayFacilities() {
-      const rows = await tables
+    credentialsOf: async username => (await inForce().where('username', '=', username).execute()).map(heldOf),
+    async toldFacilities() {
+      const told = tables
         .selectFrom('ingest_credential')
         .select('facility')
-        .where('kind', '=', 'gateway')
         .where('revoked', 'is', null)
-        .execute();
+        .where(({ or, eb }) => or([eb('kind', '=', 'gateway'), eb('renew_asked', 'is not', null)]));
+      const rows = await told.union(tables.selectFrom('ingest_config').select('facility')).execute();
       return rows.map(row => row.facility);
     },
     async close() {
@@ -188,4 +207,18 @@ export async function openDirectory({
       await stop();
     },
   };
+}
+
+function heldOf(row: {
+  id: string;
+  username: string;
+  secret_sha256: string | null;
+  fingerprint: string | null;
+  not_after: Date | null;
+  ends: Date | null;
+  used: Date | null;
+}): HeldCredential & { username: string } {
+  const until = Math.min(row.not_after?.getTime() ?? Number.POSITIVE_INFINITY, row.ends?.getTime() ?? Number.POSITIVE_INFINITY);
+  const { id, username, fingerprint } = row;
+  return { id, username, fingerprint, secretSha256: row.secret_sha256, until, used: row.used !== null };
 }

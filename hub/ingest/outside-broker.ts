@@ -64,6 +64,7 @@ export async function openOutsideBroker({
   const [first] = clients;
   return {
     port: Number(new URL(url).port) || 1883,
+    tlsPort: null,
     publish: (topic, payload, { retain = false } = {}) => {
       first?.publish(
         topic,

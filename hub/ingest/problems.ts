@@ -37,6 +37,36 @@ export const subjectElsewhere = () =>
     en: 'Only residents and locations of this facility can be assigned.',
   });
 
+export const certificatesOff = () =>
+  new Problem(503, 'certificates-off', {
+    ja: 'このハブは証明書を発行できません。秘密の鍵を使ってください。',
+    en: 'This hub issues no certificates. Use a secret.',
+  });
+
+export const certificateNone = () =>
+  new Problem(409, 'certificate-none', {
+    ja: 'この機器は証明書を使っていません。「新しい鍵」で証明書を発行してください。',
+    en: 'This device uses no certificate. Issue one by “New key”.',
+  });
+
+export const gatewayUnknown = () =>
+  new Problem(404, 'gateway-unknown', {
+    ja: 'この施設のゲートウェイは登録されていません。',
+    en: 'The facility has no gateway in the registry.',
+  });
+
+export const configTooLarge = (bytes: number) =>
+  new Problem(422, 'config-too-large', {
+    ja: `設定が大きすぎます。${bytes} バイトまでにしてください。`,
+    en: `The configuration is too large. The limit is ${bytes} bytes.`,
+  });
+
+export const configReserved = () =>
+  new Problem(422, 'config-reserved', {
+    ja: '「renew」はハブが使う名前です。ほかの名前にしてください。',
+    en: 'The name “renew” belongs to the hub. Choose another.',
+  });
+
 export const deviceAmbiguous = () =>
   new Problem(409, 'device-ambiguous', {
     ja: '同じ名前の機器がいくつかの施設にあります。施設を指定してください。',

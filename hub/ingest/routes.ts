@@ -7,20 +7,26 @@ import { readBody } from '../http/index.ts';
 import { notAllowed, Problem } from '../http/problem.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { type Actor, hasRole, type Person } from '../identity/actor.ts';
+import type { Authority } from '../identity/index.ts';
 import type { Records } from '../records/records.ts';
 import type { Database, SampleStore } from '../store/index.ts';
-import { Assign, type CoverageView, type Credentials, NewDevice, NewGateway, type RefusalView } from './contract.ts';
-import { coverageOf, deviceView } from './coverage.ts';
+import { Assign, type CoverageView, type Credentials, NewDevice, type RefusalView } from './contract.ts';
+import { coverageOf, deviceView, nextChange } from './coverage.ts';
+import { credentialRoutes } from './credential-routes.ts';
+import { healthRows } from './health-store.ts';
 import { deviceAmbiguous, deviceUnknown, subjectElsewhere } from './problems.ts';
 import { openRegistry } from './registry.ts';
 import { subjectNames } from './subjects.ts';
 import type { IngestTables } from './tables.ts';
+import { hasGateway } from './watched.ts';
 
 export interface DeviceRoutesDependencies {
   database: Database;
   samples: SampleStore;
   records: Records;
-  config: { mqtt: Config['mqtt'] };
+  config: { mqtt: Config['mqtt']; mqtts?: Config['mqtts'] };
+  /** Signs certificates; without it devices get secrets only. */
+  authority?: Authority;
   /** ms since 1970. */
   now?: () => number;
 }
@@ -29,9 +35,9 @@ export interface DeviceRoutesDependencies {
 const benchSubject = (organization: string) => `Location/bench-${organization}`;
 
 /** Routes as named in `contract.ts`. A device is named by its id; `?facility=` tells same-named devices of several facilities apart. */
-export function deviceRoutes({ database, records, config, now = Date.now }: DeviceRoutesDependencies): Hono<HubEnv> {
+export function deviceRoutes({ database, records, config, authority, now = Date.now }: DeviceRoutesDependencies): Hono<HubEnv> {
   const profiles = loadProfiles();
-  const registry = openRegistry({ database, mqttUrl: config.mqtt.url, profiles });
+  const registry = openRegistry({ database, mqttUrl: config.mqtt.url, mqttsUrl: config.mqtts?.url, authority, profiles });
   const tables = database.kysely.withTables<IngestTables>();
 
   const audit = (actor: Person, action: string, ja: string, en: string, subject?: string | null) =>
@@ -81,8 +87,12 @@ export function deviceRoutes({ database, records, config, now = Date.now }: Devi
       const facility = facilityIn(context);
       const actor = context.var.actor;
       requireKeeper(actor, facility);
-      const [devices, nameOf] = await Promise.all([registry.devicesOf(facility), subjectNames(records, actor, facility)]);
-      return context.json(devices.map(device => deviceView(device, profiles, nameOf, now())));
+      const [devices, nameOf, health] = await Promise.all([
+        registry.devicesOf(facility),
+        subjectNames(records, actor, facility),
+        healthRows(database, facility),
+      ]);
+      return context.json(devices.map(device => deviceView(device, profiles, nameOf, now(), health.get(device.device))));
     })
 
     .post('/', async context => {
@@ -102,26 +112,26 @@ export function deviceRoutes({ database, records, config, now = Date.now }: Devi
 
     .get('/profiles', context => context.json([...profiles.values()]))
 
-    .post('/gateways', async context => {
-      const actor = context.var.actor;
-      const { facility } = await readBody(context, NewGateway);
-      if (!hasRole(actor, ['administrator']) && !hasRole(actor, ['manager'], facility)) throw notAllowed();
-      const credentials = await registry.createGateway(facility);
-      await audit(actor, 'create', `施設 ${facility} のゲートウェイの鍵を発行`, `Issued credentials for the gateway of ${facility}`);
-      return context.json(credentials, 201);
-    })
-
     .get('/coverage', async context => {
       const facility = facilityIn(context);
       const actor = context.var.actor;
       requireKeeper(actor, facility);
-      const [devices, residents] = await Promise.all([registry.devicesOf(facility), records.residents(actor, facility)]);
+      const [devices, residents, health, gateway] = await Promise.all([
+        registry.devicesOf(facility),
+        records.residents(actor, facility),
+        healthRows(database, facility),
+        hasGateway(tables, facility),
+      ]);
       const what = { ja: '見守りの状況', en: 'Coverage by sensors' };
       const patients = residents.map(resident => resident.patient);
       const seen = patients.length ? await records.allowed(actor, patients, 'vitals', 'read', what) : new Set<string>();
       const nameOf = await subjectNames(records, actor, facility, residents);
+      const link = health.get(GATEWAY);
+      const changesAt = nextChange(devices, profiles, now());
       const view: CoverageView = {
         facility,
+        gateway: gateway ? { connected: link?.connected ?? null, since: link?.connected_since?.toISOString() ?? null } : null,
+        changesAt: changesAt === null ? null : new Date(changesAt).toISOString(),
         facilityName: await facilityName(records, actor, facility),
         residents: coverageOf(
           residents.filter(resident => seen.has(resident.patient)),
@@ -129,7 +139,7 @@ export function deviceRoutes({ database, records, config, now = Date.now }: Devi
           profiles,
           now(),
         ),
-        devices: devices.map(device => deviceView(device, profiles, nameOf, now())),
+        devices: devices.map(device => deviceView(device, profiles, nameOf, now(), health.get(device.device))),
       };
       return context.json(view);
     })
@@ -164,21 +174,7 @@ export function deviceRoutes({ database, records, config, now = Date.now }: Devi
       return context.json(views);
     })
 
-    .post('/:device/rotate', async context => {
-      const device = context.req.param('device');
-      const facility = await facilityOf(context, device);
-      const credentials = await registry.rotate(facility, device);
-      await audit(context.var.actor, 'update', `機器 ${device} の鍵を交換`, `Rotated the secret of the device ${device}`);
-      return context.json(credentials);
-    })
-
-    .post('/:device/revoke', async context => {
-      const device = context.req.param('device');
-      const facility = await facilityOf(context, device);
-      await registry.revoke(facility, device);
-      await audit(context.var.actor, 'delete', `機器 ${device} の登録を取り消し`, `Revoked the device ${device}`);
-      return context.json({});
-    });
+    .route('/', credentialRoutes({ registry, caPem: authority?.caPem, facilityOf, audit }));
 }
 
 /** Who keeps a facility's devices: its manager; a maker for the own organization; the administrator. */

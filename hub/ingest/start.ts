@@ -2,9 +2,12 @@
 import type { Logger } from 'pino';
 import { loadProfiles } from '../../devices/index.ts';
 import type { Config } from '../config.ts';
+import type { Authority } from '../identity/index.ts';
 import type { Records } from '../records/records.ts';
 import type { Database, SampleStore } from '../store/index.ts';
 import { type Broker, openBroker } from './broker.ts';
+import { openCertifier } from './certifier.ts';
+import { settleCredentials, takeIntoUse } from './credentials.ts';
 import { openDirectory } from './directory.ts';
 import { openDownlink } from './downlink.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
@@ -12,12 +15,15 @@ import { openLedger } from './ledger.ts';
 import { openObserver } from './observer.ts';
 import { openOutsideBroker } from './outside-broker.ts';
 import { DEFAULT_RATES, type Rates } from './rate.ts';
+import { openRegistry } from './registry.ts';
 
 export interface IngestDependencies {
-  config: { mqtt: Config['mqtt']; dataDirectory?: string; rawDays?: number; mqttRates?: Rates };
+  config: { mqtt: Config['mqtt']; mqtts?: Config['mqtts']; dataDirectory?: string; rawDays?: number; mqttRates?: Rates };
   database: Database;
   samples: Pick<SampleStore, 'write'>;
   records: Records;
+  /** Signs certificates of devices, gateways and the broker; without it there is plain MQTT only. */
+  authority?: Authority;
   /** Password of the hub's own roles at the broker. */
   mqttInternal: string;
   log: Logger;
@@ -34,25 +40,30 @@ export interface IngestDependencies {
 export interface Ingest {
   /** TCP port of the broker; the outside broker's when there is one. */
   port: number;
+  /** TCP port of MQTT over TLS; null without it. */
+  tlsPort: number | null;
   stats(): object;
   /** Takes no more, writes and acknowledges what waits, and ends. What could not be written was not acknowledged and comes again. */
   close(): Promise<void>;
 }
 
+/** Credentials that are over are ended, and renewals asked for, so often, ms. A sign-in looks at the times itself. */
+const SETTLE_EVERY = 600_000;
+
 /** Starts the role. @throws Error when the port is taken or the database cannot be reached. */
 export async function startIngest(dependencies: IngestDependencies): Promise<Ingest> {
-  const { config, database, samples, mqttInternal, log, batch, lastWriteMilliseconds = 5000 } = dependencies;
+  const { config, database, samples, records, authority, mqttInternal, log, batch, lastWriteMilliseconds = 5000 } = dependencies;
   const rates = dependencies.rates ?? config.mqttRates ?? DEFAULT_RATES;
   let broker: Broker | undefined;
   const publish: IntakeOptions['publish'] = (topic, payload, options) => broker?.publish(topic, payload, options);
-  const tellGateways = openDownlink(publish);
+  const tell = openDownlink(publish);
   const ledger = openLedger({ database, log, everyMilliseconds: dependencies.ledgerMilliseconds });
   const directory = await openDirectory({
     database,
     profiles: loadProfiles(),
     changed: facility => {
       broker?.cutRevoked(facility);
-      tellGateways(facility);
+      tell(facility);
     },
     failed: error => log.warn({ err: error }, 'the registry of devices could not be read; what was known stays in force'),
   });
@@ -74,20 +85,39 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
           intake: () => intake,
           rates,
           observer,
+          tls: authority && config.mqtts ? { ...config.mqtts, authority } : undefined,
+          firstUse: (holder, credential) =>
+            void takeIntoUse(database, holder, credential).catch(error =>
+              log.warn({ err: error }, 'a credential could not be noted as used'),
+            ),
+          certifier: openCertifier({
+            ...{ registry: openRegistry({ database, mqttUrl: config.mqtt.url, authority }), records, publish, log },
+            refuse: (holder, topic, request, refusal) => intake.refuseOutright(holder, topic, request, refusal),
+          }),
           log,
         })
       : await openOutsideBroker({ url: config.mqtt.url, dataDirectory: config.dataDirectory, intake, log });
-    for (const facility of await directory.gatewayFacilities()) tellGateways(await directory.of(facility));
+    await settleCredentials(database);
+    for (const facility of await directory.toldFacilities()) tell(await directory.of(facility));
   } catch (error) {
     await Promise.allSettled([broker?.close(), directory.close(), ledger.close(), observer.close()]);
     throw error;
   }
   const open = broker;
+  const settling = setInterval(
+    () =>
+      void settleCredentials(database).catch(error =>
+        log.warn({ err: error }, 'credentials that are over could not be ended; tried again'),
+      ),
+    SETTLE_EVERY,
+  );
   log.info({ port: open.port, embedded: config.mqtt.embedded }, 'ingest takes samples');
   return {
     port: open.port,
+    tlsPort: open.tlsPort,
     stats: () => ({ ...intake.stats(), ...open.stats() }),
     async close() {
+      clearInterval(settling);
       await open.stopReading();
       await intake.close(lastWriteMilliseconds);
       await open.close();

@@ -13,10 +13,21 @@ export type IngestTables = {
     facility: string;
     device: string | null;
     username: string;
-    secret_sha256: string;
+    /** Of a secret; null for a certificate. */
+    secret_sha256: string | null;
+    /** Of a certificate, with the three below; null for a secret. */
+    serial: string | null;
+    fingerprint: string | null;
+    not_after: TimeOrNone;
     created: Time;
+    /** First sign-in. */
+    used: TimeOrNone;
+    /** Over at the latest then: another has taken its place. */
+    ends: TimeOrNone;
+    renew_asked: TimeOrNone;
     revoked: TimeOrNone;
   };
+  ingest_config: { facility: string; device: string; config: ColumnType<Record<string, unknown>, string, string>; changed: Time };
   ingest_assignment: { id: Generated<string>; facility: string; device: string; subject: string; from: Time; to: TimeOrNone };
   ingest_device_state: {
     facility: string;

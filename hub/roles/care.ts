@@ -20,6 +20,7 @@ import {
   sessionRoutes,
   signedIn,
 } from '../identity/index.ts';
+  openAuthority,
 import { deviceRoutes } from '../ingest/index.ts';
 import { predictionsOf } from '../predict/index.ts';
 import {
@@ -51,6 +52,7 @@ await runRole('care', async context => {
   });
   // Not waited for: consultations do not need the broker, and it connects by itself when the broker is there.
   const mqtt = connect(config.mqtt.url, {
+  const authority = config.mqtts ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
     username: 'hub',
     password: secrets.mqttInternal,
     clientId: `hub-care-${process.pid}`,
@@ -84,7 +86,8 @@ await runRole('care', async context => {
     guarded: [
       ['/api/people', peopleRoutes(identity, (doctor, patient) => treats(records, doctor, patient))],
       ['/api/state', stateRoutes(database)],
-      ['/api/devices', deviceRoutes({ database, samples, records, config })],
+      ['/api/devices', deviceRoutes({ database, samples, records, config, authority })],
+      ['/api/bench', bench.routes],
       [
         '/api/vitals',
         vitalsRoutes({

@@ -1,13 +1,20 @@
 // The ingest role: MQTT to InfluxDB.
+import { openAuthority } from '../identity/index.ts';
 import { startIngest } from '../ingest/index.ts';
 import { openRecords } from '../records/index.ts';
 import { runRole } from './role.ts';
 
 await runRole('ingest', async ({ config, log, database, samples, secrets }) => {
   const records = await openRecords({ database, log });
-  const ingest = await startIngest({ config, database, samples, records, mqttInternal: secrets.mqttInternal, log });
+  const authority = config.mqtts ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
+  const ingest = await startIngest({ config, database, samples, records, authority, mqttInternal: secrets.mqttInternal, log });
   return {
-    detail: () => ({ broker: config.mqtt.embedded ? 'aedes' : 'outside broker', port: ingest.port, ...ingest.stats() }),
+    detail: () => ({
+      broker: config.mqtt.embedded ? 'aedes' : 'outside broker',
+      port: ingest.port,
+      tlsPort: ingest.tlsPort,
+      ...ingest.stats(),
+    }),
     close: () => ingest.close(),
   };
 });

@@ -20,6 +20,10 @@ const device = (profile: string, lastSample: number | null): RegisteredDevice =>
   deliveringSince: lastSample === null ? null : new Date(lastSample),
   accepted: 0,
   refused: 0,
+  credential: 'secret',
+  certificateEnds: null,
+  renewAsked: false,
+  formerUntil: null,
 });
 const resident = { patient: 'p1', name: '田中 ハナ', birthDate: null, room: null, floor: null, facility: 'f1' };
 

@@ -179,7 +179,7 @@ function goodPack(device: string, random: Random, format: PackFormat): Uint8Arra
 export async function fuzzSenml(target: FuzzTarget, { packets, seed, until }: FuzzOptions): Promise<SenmlResult> {
   const random = randomFrom(seed);
   const directory: FacilityDirectory = {
-    ...{ facility: target.facility, credentials: new Map(), loadedAt: 0 },
+    ...{ facility: target.facility, credentials: new Map(), configs: new Map(), loadedAt: 0 },
     devices: new Map([
       [
         target.device,

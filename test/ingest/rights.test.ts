@@ -96,13 +96,25 @@ test('revoking a device cuts its connection and ends its sign-in; what it sent b
   expect(await heartRates(stand.samples, bed.subject, bed.time, Date.now() + 120_000)).toEqual([[bed.time, 62]]);
 });
 
-test('rotating a secret cuts the connection of the former one and lets the new one in', async () => {
+test('after a rotation the former secret stays good until the new one is used; then it ends and its connection is cut', async () => {
   const bed = await newBed(stand);
   const client = await stand.connect(bed);
   const cut = new Promise<void>(resolve => client.once('close', () => resolve()));
   const rotated = await stand.registry.rotate(bed.facility, bed.device);
+  expect(Date.parse(rotated.formerUntil ?? '') - Date.now()).toBeCloseTo(7 * 86_400_000, -4);
+  expect((await stand.connect({ ...bed, device: unique('again') })).connected).toBe(true);
+  expect(client.connected).toBe(true);
+  // Under another client id, so that it is not the takeover that cuts.
+  expect((await stand.connect({ ...rotated, device: unique('new') })).connected).toBe(true);
   await cut;
   await expect(stand.connect(bed)).rejects.toMatchObject({ code: 4 });
+});
+
+test('a secret that nobody ever used ends with its rotation', async () => {
+  const bed = await newBed(stand);
+  const rotated = await stand.registry.rotate(bed.facility, bed.device);
+  expect(rotated.formerUntil).toBeNull();
+  await expect.poll(() => stand.connect(bed).catch(error => error.code)).toBe(4);
   expect((await stand.connect(rotated)).connected).toBe(true);
 });
 
