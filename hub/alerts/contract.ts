@@ -71,6 +71,8 @@ export interface AlertView {
   resolvedAt: string | null;
   /** ISO time at which the risk fell again, or the cause was over, as the hub saw it. */
   riskFellAt: string | null;
+  /** Encounter id of the consultation that was asked for from here. */
+  consultation: string | null;
   /** The facility's own hint for this resident: what helps this person. */
   careHint: string | null;
 }
@@ -152,6 +154,33 @@ export interface FloorView {
   everySeconds: number;
   model: { name: string; version: string; trainedOn: Text } | null;
 }
+/** One thing that happened with an alert. */
+export interface Happening {
+  alert: string;
+  at: string;
+  what: 'raised' | 'paged' | 'acknowledged' | 'forgotten' | 'resolved' | 'consulted';
+  by: string | null;
+  /** Of `paged`: who, and by which ways. */
+  detail: { who: { role: string } | { account: string }; ways: string[]; repeat: number } | null;
+}
+
+/** GET /api/alerts/handover/:facility; POST `{ from }` takes it over. */
+export interface HandoverView {
+  facility: string;
+  /** Name of the shift that ends or runs. */
+  shift: string;
+  /** Since the last hand-over, or the begin of the shift. */
+  from: string;
+  to: string;
+  /** Not closed yet, or raised or closed in this time; newest first. */
+  alerts: AlertView[];
+  happened: Happening[];
+  /** The last hand-overs, newest first. */
+  taken: { shift: string; from: string; at: string; by: string }[];
+  mayTake: boolean;
+}
+
+// POST /api/alerts/:id/consult → { encounter }
 // GET /api/alerts?facility=ID&state=open,acknowledged → AlertView[]; GET /api/alerts/:id → AlertView
 
 /** Client → server on /live: follow a facility's floor. Acknowledged `{ ok }`. */

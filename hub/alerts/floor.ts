@@ -27,6 +27,7 @@ export function alertView(row: AlertRow, card: ResidentCard | undefined): AlertV
     resolvedBy: row.resolved_by,
     resolvedAt: row.resolved_at?.toISOString() ?? null,
     riskFellAt: row.fell_at?.toISOString() ?? null,
+    consultation: row.consultation,
     careHint: card?.careHint ?? null,
   };
 }

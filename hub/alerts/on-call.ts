@@ -11,8 +11,8 @@ const TIERS = ['urgent', 'act', 'watch'] as const satisfies readonly Tier[];
 
 const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
 /** Hours of a day in Asia/Tokyo; `to` may lie before `from` (over midnight). The same times mean the whole day. */
-const Hours = z.object({ from: clock, to: clock });
-export type Hours = z.infer<typeof Hours>;
+export const HoursSchema = z.object({ from: clock, to: clock });
+export type Hours = z.infer<typeof HoursSchema>;
 
 export const StepSchema = z.object({
   /** Everyone of the facility with this role, or one account. */
@@ -23,7 +23,7 @@ export const StepSchema = z.object({
   /** For which alerts. */
   tiers: z.array(z.enum(TIERS)).min(1),
   /** When this step is on duty; null: always. */
-  hours: Hours.nullable().default(null),
+  hours: HoursSchema.nullable().default(null),
 });
 export type Step = z.infer<typeof StepSchema>;
 

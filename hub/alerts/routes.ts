@@ -2,10 +2,12 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
+import { notFound } from '../http/problem.ts';
 import { checked, readBody } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import type { Records } from '../records/records.ts';
 import type { Alerts } from './alerts.ts';
+import type { AskDoctor } from './ask-doctor.ts';
 import { Acknowledge, CareHint, RecordOutcome } from './contract.ts';
 
 const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
@@ -23,8 +25,11 @@ const ListQuery = z.object({
 export function alertRoutes({
   alerts,
   config,
+  askDoctor,
 }: {
   alerts: Alerts;
+  /** Without it no consultation can be asked for. */
+  askDoctor?: AskDoctor;
   records: Records;
   config: Pick<Config, 'predictSeconds'>;
 }): Hono<HubEnv> {
@@ -49,6 +54,10 @@ export function alertRoutes({
   routes.post('/:id/acknowledge', async context => {
     await readBody(context, Acknowledge);
     return context.json(await alerts.acknowledge(context.var.actor, context.req.param('id')));
+  });
+  routes.post('/:id/consult', async context => {
+    if (!askDoctor) throw notFound();
+    return context.json(await askDoctor(context.var.actor, context.req.param('id')), 201);
   });
   routes.post('/:id/outcome', async context => {
     const outcome = await readBody(context, RecordOutcome);

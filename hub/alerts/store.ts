@@ -27,6 +27,8 @@ export interface AlertRow {
   paged: string[];
   forgotten_by: string | null;
   forgotten_at: Date | null;
+  /** Encounter id */
+  consultation: string | null;
 }
 
 export type Connection = Kysely<NoTables> | Transaction<NoTables>;

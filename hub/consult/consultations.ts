@@ -5,7 +5,7 @@ import { notAllowed, Problem } from '../http/problem.ts';
 import { type Actor, type Person, requireRole, service } from '../identity/actor.ts';
 import type { Records, Repository } from '../records/records.ts';
 import type { EncounterView, Invite, NewEncounter, ParticipantView } from './contract.ts';
-import { encounterResource, isHost, participant, patientOf, patternOf, statusOf, tokyoDay } from './encounter-resource.ts';
+import { alertOf, encounterResource, isHost, participant, patientOf, patternOf, statusOf, tokyoDay } from './encounter-resource.ts';
 import { humanName, type InvitablePerson, invitable } from './people.ts';
 import { encounterEnded, encounterUnknown, practitionerUnknown, roomFull } from './problems.ts';
 import type { NewSeat, Seat, Seats } from './seats.ts';
@@ -166,6 +166,7 @@ export class Consultations {
         presence: this.#deps.presence(encounter.id, seat),
         host: seat.host,
       })),
+      alert: alertOf(encounter),
       url: `${this.#deps.publicUrl}/room/${encounter.id}`,
       note,
     };

@@ -3,7 +3,7 @@ import type { types } from 'mediasoup';
 import { z } from 'zod';
 import type { PersonRole } from '../identity/actor.ts';
 
-export const PATTERNS = ['DtoP', 'DtoD', 'DtoPwithD'] as const;
+export const PATTERNS = ['DtoP', 'DtoD', 'DtoPwithD', 'DtoPwithN'] as const;
 /** Encounter patterns of the tele-medicine reference books; more in a later version. */
 export type Pattern = (typeof PATTERNS)[number];
 
@@ -50,6 +50,8 @@ export interface EncounterView {
   participants: ParticipantView[];
   /** Link that the invited person opens after sign-in: `<public url>/room/<id>`. */
   url: string;
+  /** The alert it was asked for from. */
+  alert: string | null;
   /** The consultation note, when one was begun. */
   note: { status: 'draft' | 'signed'; signedAt: string | null } | null;
 }

@@ -1,6 +1,6 @@
 // A consultation as a FHIR R4 Encounter (https://hl7.org/fhir/R4/encounter.html), and back. Pure functions.
 import type { Encounter, EncounterParticipant } from '@medplum/fhirtypes';
-import { ACT_CODE_SYSTEM, PATTERN_SYSTEM } from '../records/systems.ts';
+import { ACT_CODE_SYSTEM, OWN, PATTERN_SYSTEM } from '../records/systems.ts';
 import { type EncounterStatus, PATTERNS, type Pattern } from './contract.ts';
 
 const PARTICIPATION = 'http://terminology.hl7.org/CodeSystem/v3-ParticipationType';
@@ -49,6 +49,11 @@ export function patternOf(encounter: Encounter): Pattern | undefined {
   const code = encounter.type?.flatMap(type => type.coding ?? []).find(coding => coding.system === PATTERN_SYSTEM)?.code;
   return PATTERNS.find(pattern => pattern === code);
 }
+
+/** Encounter.extension: the alert that the consultation was asked for from. */
+export const ALERT_EXTENSION = `${OWN}:alert`;
+export const alertOf = (encounter: Encounter): string | null =>
+  encounter.extension?.find(({ url }) => url === ALERT_EXTENSION)?.valueString ?? null;
 
 export const patientOf = (encounter: Encounter): string => encounter.subject?.reference?.replace(/^Patient\//, '') ?? '';
 

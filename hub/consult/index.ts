@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Namespace } from 'socket.io';
 import type { Config } from '../config.ts';
 import type { HubEnv } from '../http/server-types.ts';
-import { service } from '../identity/actor.ts';
+import { type Person, service } from '../identity/actor.ts';
 import { type Records, RIGHTS_CHANNEL } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
 import { Consultations, type NoteState } from './consultations.ts';
@@ -13,6 +13,7 @@ import { patientOf, patternOf } from './encounter-resource.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { startWorkers } from './media/workers.ts';
 import { encounterUnknown } from './problems.ts';
+import { requestConsultation } from './requested.ts';
 import { Room } from './room.ts';
 import { consultRoutes } from './routes.ts';
 import { openSeats } from './seats.ts';
@@ -40,6 +41,8 @@ export interface Consult {
   workers(): { pid: number; rooms: number }[];
   /** The Encounter or its note changed elsewhere: whoever is in its room is told. */
   changed(encounter: string): Promise<void>;
+  /** A carer asks the treating doctors for a consultation; answers the Encounter's id. @throws Problem 403, 404, 409 */
+  request(actor: Person, asked: { patient: string; reason: string; alert: string }): Promise<string>;
   /** Refused signalling messages by code, since the start. */
   refusals(): Readonly<Record<string, number>>;
   close(): Promise<void>;
@@ -118,6 +121,7 @@ export async function startConsult(deps: ConsultDeps): Promise<Consult> {
     routes: consultRoutes({ consultations, records, changed }),
     workers: workers.list,
     changed,
+    request: (actor, asked) => requestConsultation(records, actor, asked, new Date()),
     refusals: () => ({ ...refusals }),
     async close() {
       await stopListening();

@@ -5,6 +5,7 @@ import { language } from './i18n.svelte.ts';
 export const patternName: Record<Pattern, Text> = {
   DtoP: { ja: '医師と患者', en: 'Doctor and patient' },
   DtoD: { ja: '医師と専門医', en: 'Doctor and specialist' },
+  DtoPwithN: { ja: '医師・患者・介護職', en: 'Doctor, patient and carer' },
   DtoPwithD: { ja: '医師・患者・専門医', en: 'Doctor, patient and specialist' },
 };
 export const statusName: Record<EncounterStatus, Text> = {
