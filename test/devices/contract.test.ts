@@ -34,14 +34,17 @@ describe('profiles', () => {
     const profiles = loadProfiles();
     expect([...profiles.keys()].sort()).toEqual(
       [
+        'appliance',
         'bed',
         'blood-pressure',
+        'body-composition',
         'call-button',
         'door',
         'fall',
         'presence',
         'room',
         'scale',
+        'skin-thermometer',
         'spo2',
         'thermometer',
         'toilet',
