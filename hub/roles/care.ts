@@ -9,6 +9,7 @@ import { alertRoutes, attachAlerts, openAlerts } from '../alerts/index.ts';
 import { startConsult } from '../consult/index.ts';
 import { healthRoutes, makeApp, openSockets } from '../http/index.ts';
 import {
+  openAuthority,
   openIdentity,
   PERSON_ROLES,
   type Person,
@@ -20,7 +21,6 @@ import {
   sessionRoutes,
   signedIn,
 } from '../identity/index.ts';
-  openAuthority,
 import { deviceRoutes } from '../ingest/index.ts';
 import { predictionsOf } from '../predict/index.ts';
 import {
@@ -41,6 +41,7 @@ import { stateRoutes } from './state.ts';
 await runRole('care', async context => {
   const { config, log, database, samples, secrets } = context;
   const records = await openRecords({ database, log });
+  const authority = config.mqtts ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
   const identity = openIdentity({
     database,
     secret: secrets.session,
@@ -52,7 +53,6 @@ await runRole('care', async context => {
   });
   // Not waited for: consultations do not need the broker, and it connects by itself when the broker is there.
   const mqtt = connect(config.mqtt.url, {
-  const authority = config.mqtts ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
     username: 'hub',
     password: secrets.mqttInternal,
     clientId: `hub-care-${process.pid}`,
@@ -87,7 +87,6 @@ await runRole('care', async context => {
       ['/api/people', peopleRoutes(identity, (doctor, patient) => treats(records, doctor, patient))],
       ['/api/state', stateRoutes(database)],
       ['/api/devices', deviceRoutes({ database, samples, records, config, authority })],
-      ['/api/bench', bench.routes],
       [
         '/api/vitals',
         vitalsRoutes({
