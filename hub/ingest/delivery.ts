@@ -1,5 +1,7 @@
-// With which QoS a subscriber gets a message: the smaller of the message's and the highest granted to any of its filters that match
-// (MQTT 3.1.1 section 3.8.4, MQTT-3.3.5-1). aedes takes that of whichever filter it comes upon first.
+// What aedes does otherwise than MQTT 3.1.1 says, mended at its clients. With which QoS a subscriber gets a message: the smaller of the
+// message's and the highest granted to any of its filters that match (section 3.8.4, MQTT-3.3.5-1); aedes takes that of whichever filter it
+// comes upon first. And a filter that stands twice in one SUBSCRIBE is answered twice (MQTT-3.9.3-1); aedes answers it once.
+import type { EventEmitter } from 'node:events';
 import type { Client, PublishPacket } from 'aedes';
 
 type Deliver = (packet: PublishPacket, done: (error?: Error) => void) => void;
@@ -8,6 +10,14 @@ interface Delivering {
   deliver0: Deliver;
   deliverQoS: Deliver;
   subscriptions: Record<string, { qos: number } | undefined>;
+  connackSent: boolean;
+  closed: boolean;
+  _parser: EventEmitter;
+  _keepaliveTimer: NodeJS.Timeout | null;
+}
+interface Parsed {
+  cmd: string;
+  subscriptions?: { topic: string }[];
 }
 
 export interface Deliveries {
@@ -27,6 +37,7 @@ export function openDeliveries(): Deliveries {
       const { deliver0, deliverQoS } = delivering;
       // What is published with a QoS is delivered by it even when a filter with QoS 0 is met first; `forward` then says with which.
       delivering.deliver0 = (packet, done) => (packet.qos === 0 ? deliver0(packet, done) : deliverQoS(packet, done));
+      delivering._parser.prependListener('packet', keepTwins);
     },
     granted(client, filter, qos) {
       const filters = grants.get(client) ?? new Map<string, number>();
@@ -45,6 +56,36 @@ export function openDeliveries(): Deliveries {
       return packet;
     },
   };
+}
+
+/**
+ * Before aedes sees a SUBSCRIBE: it keeps one of the subscriptions whose filters are the same text. Text objects are each themselves, so it
+ * keeps them all; `filterOf` makes text of them again.
+ */
+function keepTwins({ cmd, subscriptions }: Parsed) {
+  if (cmd !== 'subscribe' || !subscriptions || subscriptions.length < 2) return;
+  const seen = new Set<string>();
+  for (const subscription of subscriptions) {
+    if (seen.has(subscription.topic)) subscription.topic = Object(subscription.topic);
+    else seen.add(subscription.topic);
+  }
+}
+
+/** The filter of a subscription that aedes asks about, from then on text. */
+export function filterOf(subscription: { topic: string }): string {
+  subscription.topic = String(subscription.topic);
+  return subscription.topic;
+}
+
+/** Whether the client's CONNACK is out and its connection not over. */
+export function isOpen(client: Client): boolean {
+  const { connackSent, closed } = client as unknown as Delivering;
+  return connackSent && !closed;
+}
+
+/** Something came from the client that aedes did not see: its keep-alive begins anew (MQTT-3.1.2-24). */
+export function heard(client: Client): void {
+  (client as unknown as Delivering)._keepaliveTimer?.refresh();
 }
 
 /** Whether a topic filter names the topic (MQTT 3.1.1 section 4.7). */

@@ -68,6 +68,8 @@ export interface Observer {
   /** On PUBLISH of a connection that is open. True: it gets no PUBACK (it is stored all the same). */
   published(client: Client, packet: PublishPacket): boolean;
   keepAliveOver(client: Client): void;
+  /** Whether this connection's messages must come by `published`. */
+  watching(client: Client): boolean;
   close(): Promise<void>;
 }
 
@@ -201,6 +203,7 @@ export async function openObserver({
       return withheld;
     },
     keepAliveOver: client => end(client, 'keep-alive'),
+    watching: client => seen.has(client),
     async close() {
       clearInterval(timer);
       watches.clear();

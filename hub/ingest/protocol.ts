@@ -25,7 +25,7 @@ const PLUS = 0x2b;
 
 /** Follows one connection from its first byte. */
 export class ProtocolGuard {
-  readonly #published: (() => void) | undefined;
+  readonly #published: ((id: number) => void) | undefined;
   #connected = false;
   /** Bytes of the fixed header read so far; 0 before a packet. */
   #header = 0;
@@ -38,26 +38,33 @@ export class ProtocolGuard {
   /** Bytes of the packet still to come that nobody checks. */
   #unread = 0;
 
-  /** @param published Called for each PUBLISH that may pass. */
-  constructor(published?: () => void) {
+  /** @param published Called for each PUBLISH that may pass, with its packet identifier; 0 for QoS 0. */
+  constructor(published?: (id: number) => void) {
     this.#published = published;
   }
 
-  /** @returns null, or what is wrong and where in `chunk` that packet begins (0 when it began before). Do not go on after that. */
-  scan(chunk: Buffer): { start: number; violation: Violation } | null {
-    let at = 0;
-    let start = 0;
+  /** Whether the next byte begins a packet. */
+  get isBetween(): boolean {
+    return !this.#header && !this.#wanted && !this.#unread;
+  }
+
+  /**
+   * Follows `chunk` from `at` to the end of one packet, or its own end.
+   * @returns Where that is, and what is wrong: do not go on after that.
+   */
+  scan(chunk: Buffer, from = 0): { end: number; violation: Violation | null } {
+    let at = from;
     while (at < chunk.length) {
       if (this.#unread) {
         const step = Math.min(this.#unread, chunk.length - at);
         this.#unread -= step;
         at += step;
+        if (!this.#unread) return { end: at, violation: null };
         continue;
       }
       if (!this.#wanted) {
-        if (this.#header === 0) start = at;
         const violation = this.#readHeader(chunk[at++]!);
-        if (violation) return { start, violation };
+        if (violation || this.isBetween) return { end: at, violation };
         continue;
       }
       const piece = chunk.subarray(at, at + this.#wanted - this.#head.length);
@@ -66,7 +73,7 @@ export class ProtocolGuard {
       // A PUBLISH says in its first two bytes how long its topic is.
       if (this.#type === PUBLISH && this.#wanted === 2 && this.#head.length === 2 && this.#length > 2) {
         const before = 2 + this.#head.readUInt16BE(0) + (this.#flags & 6 ? 2 : 0);
-        if (before > this.#length) return { start, violation: { what: 'a topic is longer than its packet' } };
+        if (before > this.#length) return { end: at, violation: { what: 'a topic is longer than its packet' } };
         this.#wanted = before;
         if (before > 2) {
           this.#keep(chunk, at);
@@ -78,12 +85,12 @@ export class ProtocolGuard {
         continue;
       }
       const violation = this.#check(this.#head);
-      if (violation) return { start, violation };
       this.#unread = this.#length - this.#wanted;
       this.#wanted = 0;
       this.#head = EMPTY;
+      if (violation || !this.#unread) return { end: at, violation };
     }
-    return null;
+    return { end: at, violation: null };
   }
 
   /** The chunk's memory must not be held for a few bytes. */
@@ -143,8 +150,9 @@ export class ProtocolGuard {
     const topic = reader.text();
     const violation = topic && topicFault(topic);
     if (!topic || violation) return violation || { what: 'no topic (3.3.2.1)' };
-    if (this.#flags & 6 && !reader.number()) return { what: 'no packet identifier (MQTT-2.3.1-1)' };
-    this.#published?.();
+    const id = this.#flags & 6 ? reader.number() : 0;
+    if (this.#flags & 6 && !id) return { what: 'no packet identifier (MQTT-2.3.1-1)' };
+    this.#published?.(id);
     return null;
   }
 }
@@ -230,29 +238,113 @@ class Reader {
   }
 }
 
+/** A PUBLISH with QoS 0 or 1 that is not to be retained and lies whole in what was read. */
+export interface WholePublish {
+  topic: string;
+  /** Packet identifier; 0 with QoS 0. */
+  id: number;
+  payload: Buffer;
+}
+
+/** QoS 0, QoS 1, QoS 1 sent again; not retained (section 3.3.1). */
+const PLAIN_PUBLISH = new Set([0x30, 0x32, 0x3a]);
+
+/**
+ * The PUBLISH that begins at `at`.
+ * @returns null when another packet begins there or this one has a fault; `'cut'` when its end has not come yet.
+ */
+function wholePublish(chunk: Buffer, at: number): { publish: WholePublish; end: number } | 'cut' | null {
+  if (!PLAIN_PUBLISH.has(chunk[at]!)) return null;
+  let length = 0;
+  let body = at + 1;
+  for (let shift = 0; ; shift += 7) {
+    const byte = chunk[body++];
+    if (byte === undefined) return 'cut';
+    length += (byte & 127) << shift;
+    if (byte < 128) break;
+    if (shift === 21) return null;
+  }
+  const end = body + length;
+  if (length < 4) return null;
+  if (end > chunk.length) return 'cut';
+  const text = body + 2;
+  const rest = text + chunk.readUInt16BE(body);
+  const withId = chunk[at] !== 0x30;
+  const payload = rest + (withId ? 2 : 0);
+  if (payload > end) return null;
+  const id = withId ? chunk.readUInt16BE(rest) : 0;
+  if (withId && !id) return null;
+  // Whoever takes it knows the whole topic, so it need not be checked for UTF-8 here.
+  return { publish: { topic: chunk.toString('latin1', text, rest), id, payload: chunk.subarray(payload, end) }, end };
+}
+
+export interface GuardOptions {
+  /** Called for each PUBLISH that is passed on, with its packet identifier; 0 for QoS 0. */
+  published?: (id: number) => void;
+  violated: (violation: Violation) => void;
+  /**
+   * Takes messages that need nothing of the broker but their acknowledgement: the broker never sees them. False leaves the message to the
+   * broker. Only asked with topics as they came; a topic that is not ASCII looks different here.
+   */
+  take?: (message: WholePublish) => boolean;
+}
+
 /**
  * Puts the guard before a socket that is read by `readable` and `read()`: on the first violation nothing more is read, `violated` is told
  * and the connection is closed.
  */
-export function guardSocket(
-  socket: Socket,
-  { published, violated }: { published?: () => void; violated: (violation: Violation) => void },
-): void {
+export function guardSocket(socket: Socket, { published, violated, take }: GuardOptions): void {
   const guard = new ProtocolGuard(published);
   const read = socket.read.bind(socket);
   let ended = false;
+  /** The beginning of a message whose end has not come. It is waited for once: who sends byte by byte must not make us copy without end. */
+  let cut: Buffer | null = null;
+
+  function passed(chunk: Buffer, mayWait: boolean): Buffer | null {
+    const parts: Buffer[] = [];
+    let from = 0;
+    let at = 0;
+    const pass = (until: number) => {
+      if (until > from) parts.push(chunk.subarray(from, until));
+    };
+    while (at < chunk.length) {
+      const found = take && guard.isBetween ? wholePublish(chunk, at) : null;
+      if (found === 'cut' && mayWait) {
+        pass(at);
+        cut = Buffer.from(chunk.subarray(at));
+        return joined(parts);
+      }
+      if (found && found !== 'cut' && take?.(found.publish)) {
+        pass(at);
+        from = at = found.end;
+        continue;
+      }
+      const start = guard.isBetween ? at : from;
+      const { end, violation } = guard.scan(chunk, at);
+      if (violation) {
+        ended = true;
+        pass(start);
+        violated(violation);
+        setImmediate(() => {
+          if (violation.answer) socket.end(violation.answer, () => socket.destroy());
+          else socket.destroy(new Error(violation.what));
+        });
+        return joined(parts);
+      }
+      at = end;
+    }
+    pass(at);
+    return joined(parts);
+  }
+
   socket.read = (size?: number) => {
     if (ended) return size === 0 ? read(0) : null;
     const chunk: Buffer | null = read(size);
-    const found = chunk && guard.scan(chunk);
-    if (!chunk || !found) return chunk;
-    ended = true;
-    const { start, violation } = found;
-    violated(violation);
-    setImmediate(() => {
-      if (violation.answer) socket.end(violation.answer, () => socket.destroy());
-      else socket.destroy(new Error(violation.what));
-    });
-    return start > 0 ? chunk.subarray(0, start) : null;
+    if (!chunk) return chunk;
+    const waited = cut;
+    cut = null;
+    return passed(waited ? Buffer.concat([waited, chunk]) : chunk, !waited);
   };
 }
+
+const joined = (parts: Buffer[]): Buffer | null => (parts.length > 1 ? Buffer.concat(parts) : (parts[0] ?? null));
