@@ -4,9 +4,9 @@ import { createServer, type Socket } from 'node:net';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import type { Logger } from 'pino';
 import {
-  absolutePack,
   deviceTopic,
   gateSocket,
+  gatewayAlarmTopic,
   MAX_PACK_BYTES,
   type PackFormat,
   parseTopic,
@@ -39,10 +39,21 @@ export interface BrokerOptions {
   facility: string;
   roster: Roster;
   log: Logger;
-  /** Resolves when the pack is on disk. */
-  store(topic: string, payload: Uint8Array): Promise<unknown>;
+  /** A device's pack: resolves when it is on disk, and may be acknowledged. `connection` stands for the one it came by. */
+  take(pack: {
+    topic: string;
+    device: string;
+    format: PackFormat;
+    payload: Buffer;
+    receivedAt: number;
+    connection: object;
+  }): Promise<unknown>;
+  /** This connection is gone: nothing that waits for the disk can be acknowledged any more. */
+  gone(connection: object): void;
   /** A device's state changed (its own words or its last will). */
-  state(topic: string, payload: Buffer): void;
+  state(device: string, topic: string, payload: Buffer): void;
+  /** Something that the status page shows has changed. */
+  changed(): void;
   /** ms since 1970. */
   now?: () => number;
 }
@@ -57,7 +68,8 @@ export interface Broker {
   close(): Promise<void>;
 }
 
-export async function openBroker({ host, port, facility, roster, log, store, state, now = Date.now }: BrokerOptions): Promise<Broker> {
+export async function openBroker(options: BrokerOptions): Promise<Broker> {
+  const { host, port, facility, roster, log, now = Date.now } = options;
   const sessions = new Map<Client, { device: string; secretSha256: string; waiting: number }>();
   const seen = new Map<string, DeviceSeen>();
   const see = (device: string) => {
@@ -89,9 +101,12 @@ export async function openBroker({ host, port, facility, roster, log, store, sta
         return refuse(CONNACK.badCredentials, 'unknown device or wrong secret');
       sessions.set(client, { device: login.device, secretSha256: createHash('sha256').update(password).digest('hex'), waiting: 0 });
       see(login.device).connected = true;
+      options.changed();
       callback(null, true);
     },
     authorizeSubscribe(client, subscription, callback) {
+      // A lamp or a siren of the facility is a device too: alarms are for all of them. They name devices and places, no persons.
+      if (subscription.topic === gatewayAlarmTopic(facility, '+') && sessions.has(client!)) return callback(null, subscription);
       const topic = parseTopic(subscription.topic);
       const own =
         topic?.kind === 'device' &&
@@ -113,7 +128,7 @@ export async function openBroker({ host, port, facility, roster, log, store, sta
       const topic = parseTopic(packet.topic);
       const channel = topic?.kind === 'device' && topic.facility === facility && topic.device === session.device ? topic.channel : null;
       if (channel === 'state') {
-        state(packet.topic, payload);
+        options.state(session.device, packet.topic, payload);
         return end();
       }
       if (channel !== 'json' && channel !== 'cbor') {
@@ -128,14 +143,16 @@ export async function openBroker({ host, port, facility, roster, log, store, sta
       const device = see(session.device);
       device.lastPack = now();
       device.packs++;
-      store(packet.topic, timed(payload, channel, now())).then(
+      options.changed();
+      const receivedAt = now();
+      options.take({ topic: packet.topic, device: session.device, format: channel, payload, receivedAt, connection: session }).then(
         () => {
           session.waiting--;
           end();
         },
         (error: Error) => {
           session.waiting--;
-          log.error({ err: error }, 'a pack could not be kept; its device is not acknowledged');
+          log.debug({ err: error }, 'a pack was not kept; its device is not acknowledged');
           callback(error);
         },
       );
@@ -156,7 +173,10 @@ export async function openBroker({ host, port, facility, roster, log, store, sta
   aedes.on('clientDisconnect', client => {
     const session = sessions.get(client);
     sessions.delete(client);
-    if (session && ![...sessions.values()].some(other => other.device === session.device)) see(session.device).connected = false;
+    if (!session) return;
+    options.gone(session);
+    if (![...sessions.values()].some(other => other.device === session.device)) see(session.device).connected = false;
+    options.changed();
   });
   aedes.on('clientError', (client, error) => log.debug({ client: client.id, err: error }, 'a device’s connection ended'));
   // aedes keeps 'error' out of its types; without a listener it would end the process.
@@ -206,16 +226,4 @@ export async function openBroker({ host, port, facility, roster, log, store, sta
       for (const socket of sockets) socket.destroy();
     },
   };
-}
-
-/**
- * Relative times count from now, not from when the hub gets the pack. What cannot be read, for whatever reason, goes on as it is: the hub
- * says what is wrong with it, and one device's pack does not end the gateway.
- */
-function timed(payload: Buffer, format: PackFormat, receivedAt: number): Uint8Array {
-  try {
-    return absolutePack(payload, format, receivedAt);
-  } catch {
-    return payload;
-  }
 }

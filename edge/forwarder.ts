@@ -2,7 +2,8 @@
 // rate, oldest first. Each lane keeps the order of arrival; a pack goes from disk after the hub's PUBACK.
 import { connect, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
-import { gatewayDevicesTopic, gatewayUsername, parseTopic } from '../devices/index.ts';
+import { gatewayDevicesTopic, gatewayTopic, gatewayUsername, parseTopic } from '../devices/index.ts';
+import type { GatewayIdentity } from './identity.ts';
 import type { PackQueue, StoredPack } from './queue.ts';
 
 /** Packs under way at one time, and how many of them may be backlog: live ones always find a place. */
@@ -14,11 +15,16 @@ const LIVE_LIMIT = 2000;
 const STALL = 120_000;
 /** The backlog's rate is dealt out in steps. */
 const STEP = 50;
+/** Whether the certificate is to be renewed is looked at so often, ms. */
+const RENEWAL_LOOK = 3_600_000;
 
 export interface ForwarderOptions {
   hubUrl: string;
   facility: string;
-  secret: string;
+  secret: string | null;
+  identity: GatewayIdentity | null;
+  /** PEM. */
+  ca: string | null;
   queue: PackQueue;
   /** Packs a second. */
   backlogRate: number;
@@ -27,6 +33,8 @@ export interface ForwarderOptions {
   onDevices(payload: Buffer): void;
   /** Configuration or refusal for a device. */
   onDownlink(topic: string, payload: Buffer, retain: boolean): void;
+  /** The connection came or went, or packs were delivered. */
+  changed(): void;
 }
 
 export interface ForwarderStatus {
@@ -44,7 +52,7 @@ export class Forwarder {
   readonly #states = new Map<string, Buffer>();
   /** Sent or acknowledged, and still on disk. */
   readonly #busy = new Set<number>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timers: NodeJS.Timeout[];
   #live: StoredPack[] = [];
   #backlog: StoredPack[] = [];
   /** The backlog is what lies on disk up to here; it was read up to `#cursor`. */
@@ -56,15 +64,19 @@ export class Forwarder {
   #lastProgress = Date.now();
   #status: ForwarderStatus = { connected: false, since: Date.now(), delivered: 0, inFlight: 0, lastError: null };
   #closed = false;
+  /** Of the last error, until the connection has ended. */
+  #code: string | undefined;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
     this.#boundary = options.queue.lastId;
-    const { facility } = options;
+    const { facility, identity } = options;
     this.#client = connect(options.hubUrl, {
       clientId: `gateway-${facility}`,
       username: gatewayUsername(facility),
-      password: options.secret,
+      ...(options.secret === null ? {} : { password: options.secret }),
+      ...(options.ca === null ? {} : { ca: options.ca }),
+      ...(identity ? { key: identity.offered.key, cert: identity.offered.cert } : {}),
       clean: true,
       keepalive: 20,
       reconnectPeriod: 1000,
@@ -75,15 +87,17 @@ export class Forwarder {
     this.#client.on('connect', () => this.#connected());
     this.#client.on('close', () => this.#lost());
     this.#client.on('error', error => {
+      this.#code = 'code' in error ? String(error.code) : undefined;
       if (this.#status.lastError !== error.message) options.log.warn({ reason: error.message }, 'the hub cannot be reached');
       this.#status.lastError = error.message;
     });
     this.#client.on('message', (topic, payload, packet) => {
       const parsed = parseTopic(topic);
       if (parsed?.kind === 'gateway-devices') options.onDevices(payload);
+      else if (parsed?.kind === 'gateway') this.#own(parsed.channel, payload);
       else if (parsed?.kind === 'device') options.onDownlink(topic, payload, parsed.channel === 'config' || packet.retain);
     });
-    this.#timer = setInterval(() => this.#tick(), STEP);
+    this.#timers = [setInterval(() => this.#tick(), STEP), setInterval(() => void this.#renew(), RENEWAL_LOOK)];
   }
 
   status(): ForwarderStatus {
@@ -110,24 +124,65 @@ export class Forwarder {
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     await this.#client.endAsync(true);
   }
 
   #connected() {
-    const { facility, queue, log } = this.#options;
+    const { facility, queue, log, identity, changed } = this.#options;
     this.#status = { ...this.#status, connected: true, since: Date.now(), lastError: null };
     this.#lastProgress = Date.now();
     log.info({ backlog: queue.length }, 'connected to the hub');
     const topics = [gatewayDevicesTopic(facility), `care/1/${facility}/+/config`, `care/1/${facility}/+/refused`];
     this.#client.subscribe(topics, { qos: 1 }, error => error && log.warn({ err: error }, 'the hub’s messages cannot be subscribed'));
     for (const [topic, payload] of this.#states) this.#client.publish(topic, payload, { qos: 1, retain: true }, () => {});
+    if (identity) {
+      identity.connected();
+      this.#client.subscribe(gatewayTopic(facility, 'certificate'), { qos: 1 }, () => void this.#renew());
+    }
+    changed();
     this.#pump();
   }
 
+  /** What the hub says to the gateway itself. */
+  #own(channel: string, payload: Buffer) {
+    const { identity, log } = this.#options;
+    if (!identity) return;
+    if (channel === 'certificate' && identity.take(payload.toString('utf8'))) {
+      log.info({}, 'a new certificate came from the hub; connecting with it');
+      this.#client.stream.destroy();
+    }
+    if (channel === 'config' && asksRenewal(payload)) {
+      identity.ask();
+      void this.#renew();
+    }
+  }
+
+  async #renew() {
+    const { identity, facility, log } = this.#options;
+    if (!identity || !this.#client.connected || this.#closed) return;
+    const request = await identity.request();
+    if (!request || this.#closed) return;
+    log.info({}, 'a new certificate is asked for');
+    this.#client.publish(
+      gatewayTopic(facility, 'csr'),
+      request,
+      { qos: 1 },
+      error => error && log.warn({ err: error }, 'the request failed'),
+    );
+  }
+
   #lost() {
+    const { identity } = this.#options;
+    if (identity) {
+      // mqtt.js takes these for its next connection.
+      if (!this.#status.connected) identity.failed(this.#code);
+      Object.assign(this.#client.options, { key: identity.offered.key, cert: identity.offered.cert });
+    }
+    this.#code = undefined;
     if (this.#status.connected) {
       this.#status = { ...this.#status, connected: false, since: Date.now() };
+      this.#options.changed();
       if (!this.#closed) this.#options.log.warn({}, 'the connection to the hub is lost; packs are kept');
     }
     // What is under way stays with mqtt.js, which sends it again first. The rest is backlog from now on.
@@ -197,8 +252,18 @@ export class Forwarder {
       }
       this.#lastProgress = Date.now();
       this.#status.delivered++;
+      this.#options.changed();
       this.#options.queue.settle(id, () => this.#busy.delete(id));
       this.#pump();
     });
+  }
+}
+
+/** `{"renew":true}` in the retained configuration. */
+function asksRenewal(payload: Buffer): boolean {
+  try {
+    return (JSON.parse(payload.toString('utf8')) as { renew?: unknown } | null)?.renew === true;
+  } catch {
+    return false;
   }
 }

@@ -4,10 +4,21 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { isId } from '../devices/index.ts';
 
-const List = z.array(
-  z.object({ device: z.string().refine(isId), profile: z.string().min(1).max(64), secretSha256: z.string().regex(/^[0-9a-f]{64}$/) }),
-);
-export type RosterDevice = z.infer<typeof List>[number];
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const Limit = z.object({ below: z.number().optional(), above: z.number().optional(), off: z.boolean().optional() });
+const Entry = z.object({
+  device: z.string().refine(isId),
+  profile: z.string().min(1).max(64),
+  secretSha256: Sha256,
+  /** Of the secret before, while it is being changed. */
+  formerSecretSha256: Sha256.optional(),
+  /** Where the device is, in the facility's words. Never a person's name. */
+  place: z.string().max(80).optional(),
+  /** The resident's own alarm limits, by rule id. */
+  limits: z.record(z.string(), Limit).optional(),
+});
+const List = z.array(Entry);
+export type RosterDevice = z.infer<typeof Entry>;
 
 export class Roster {
   readonly #file: string;
@@ -25,6 +36,9 @@ export class Roster {
   get devices(): RosterDevice[] {
     return [...(this.#devices?.values() ?? [])];
   }
+  get(device: string): RosterDevice | undefined {
+    return this.#devices?.get(device);
+  }
 
   /** Takes the hub's list and keeps it on disk. @throws Error when it is not such a list; the old one stays. */
   replace(payload: Uint8Array): void {
@@ -39,10 +53,13 @@ export class Roster {
     return this.holds(device, createHash('sha256').update(secret).digest('hex'));
   }
 
-  /** Whether the device's secret is still the one with this hex SHA-256. */
+  /** Whether a secret with this hex SHA-256 still lets the device in. */
   holds(device: string, secretSha256: string): boolean {
     const known = this.#devices?.get(device);
-    return known !== undefined && timingSafeEqual(Buffer.from(known.secretSha256, 'hex'), Buffer.from(secretSha256, 'hex'));
+    const given = Buffer.from(secretSha256, 'hex');
+    return [known?.secretSha256, known?.formerSecretSha256].some(
+      good => good !== undefined && timingSafeEqual(Buffer.from(good, 'hex'), given),
+    );
   }
 }
 

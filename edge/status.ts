@@ -1,37 +1,152 @@
-// The gateway's status page, for whoever stands in front of it: is the hub there, what waits, which devices speak. No personal data.
-import { createServer } from 'node:http';
+// The gateway's status page, for whoever stands in front of it: alarms, is the hub there, what waits, which devices speak. No personal data.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import path from 'node:path';
+import type { Text } from '../devices/index.ts';
+import type { LocalAlarm } from './alarms.ts';
 
 export interface EdgeStatus {
   facility: string;
   /** ISO time. */
   now: string;
-  hub: { connected: boolean; since: string; lastError: string | null };
-  queue: { packs: number; limit: number; full: boolean; heldBack: number; inFlight: number; delivered: number };
+  hub: { connected: boolean; since: string; lastError: string | null; certificateUntil: string | null };
+  queue: {
+    packs: number;
+    limit: number;
+    /** Why devices are held back; null while there is room. */
+    full: 'packs' | 'disk' | 'fault' | null;
+    heldBack: number;
+    inFlight: number;
+    delivered: number;
+    /** When the oldest waiting pack came, ISO. */
+    oldest: string | null;
+  };
   /** False until the hub's list of devices came for the first time. */
   listKnown: boolean;
-  devices: { device: string; profile: string; connected: boolean; lastPack: string | null; packs: number; refused: number }[];
+  devices: DeviceStatus[];
+  /** What nobody has seen to first; those of the last 24 hours that are over at the end. */
+  alarms: LocalAlarm[];
+  /** Whether acknowledging asks for a PIN. */
+  pin: boolean;
+}
+export interface DeviceStatus {
+  device: string;
+  profile: string;
+  profileName: Text | null;
+  place: string | null;
+  connected: boolean;
+  lastPack: string | null;
+  packs: number;
+  refused: number;
+  /** 0 … 1. */
+  battery: number | null;
+  /** What must be added to the device's times, and what is added, seconds. */
+  clockOffset: number | null;
+  clockCorrection: number;
 }
 
-/** Serves `/` (HTML) and `/status` (JSON: EdgeStatus). Returns the port. */
-export async function openStatusPage(
-  { host, port }: { host: string; port: number },
-  status: () => EdgeStatus,
-): Promise<{ port: number; close(): Promise<void> }> {
+export interface StatusPage {
+  port: number;
+  /** Something has changed: pages are told within a second, or at once. */
+  changed(atOnce?: boolean): void;
+  close(): Promise<void>;
+}
+
+/** Pages that may be open at one time. */
+const VIEWERS = 50;
+/** Wrong PINs a minute. */
+const TRIES = 5;
+/** Pages are told at most so often, and at least so often, ms. */
+const PACE = 1000;
+const BEAT = 15_000;
+const BODY_LIMIT = 1024;
+
+const FILES: Record<string, { file: string; type: string }> = {
+  '/': { file: 'index.html', type: 'text/html; charset=utf-8' },
+  '/page.css': { file: 'page.css', type: 'text/css; charset=utf-8' },
+  '/page.js': { file: 'page.js', type: 'text/javascript; charset=utf-8' },
+};
+const HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+};
+
+/**
+ * Serves `/` (HTML), `/status` (JSON: EdgeStatus), `/events` (server-sent events, each an EdgeStatus) and POST `/alarms/<id>/acknowledge`
+ * (JSON `{"pin"?}`; 204, 403 wrong PIN, 404, 429 too many wrong ones).
+ */
+export async function openStatusPage({
+  host,
+  port,
+  pin,
+  status,
+  acknowledge,
+}: {
+  host: string;
+  port: number;
+  pin: string | null;
+  status: () => EdgeStatus;
+  /** @returns whether there is such an alarm. */
+  acknowledge: (id: string) => boolean;
+}): Promise<StatusPage> {
+  const files = new Map(
+    Object.entries(FILES).map(([at, { file, type }]) => [at, { type, body: readFileSync(path.join(import.meta.dirname, 'page', file)) }]),
+  );
+  const viewers = new Set<ServerResponse>();
+  let wrong: number[] = [];
+
   const server = createServer((request, response) => {
     // Not parsed as a URL: an address such as `//` is none, and must not end the gateway.
-    const [pathname] = (request.url ?? '/').split('?', 1);
-    const headers = {
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
-    };
-    if (request.method !== 'GET') response.writeHead(405, headers).end();
-    else if (pathname === '/status') {
-      const now = status();
-      response.writeHead(200, { ...headers, 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(now));
-    } else if (pathname === '/') response.writeHead(200, { ...headers, 'content-type': 'text/html; charset=utf-8' }).end(PAGE);
-    else response.writeHead(404, headers).end();
+    const [pathname = ''] = (request.url ?? '/').split('?', 1);
+    const file = files.get(pathname);
+    const [, id] = /^\/alarms\/([A-Za-z0-9-]{1,64})\/acknowledge$/.exec(pathname) ?? [];
+    if (id) {
+      if (request.method !== 'POST') end(response, 405);
+      else void answerAcknowledge(id, request, response);
+    } else if (request.method !== 'GET') end(response, 405);
+    else if (file) response.writeHead(200, { ...HEADERS, 'content-type': file.type }).end(file.body);
+    else if (pathname === '/status')
+      response.writeHead(200, { ...HEADERS, 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(status()));
+    else if (pathname === '/events') view(response);
+    else end(response, 404);
   });
+
+  function view(response: ServerResponse) {
+    if (viewers.size >= VIEWERS) return end(response, 503);
+    response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream; charset=utf-8' });
+    viewers.add(response);
+    response.once('close', () => viewers.delete(response));
+    response.write(`retry: 2000\n\n${event()}`);
+  }
+  const event = () => `data: ${JSON.stringify(status())}\n\n`;
+  function tell() {
+    if (!viewers.size) return;
+    const text = event();
+    // Who does not read gets the newest state when he does.
+    for (const viewer of viewers) if (!viewer.writableNeedDrain) viewer.write(text);
+  }
+  let pending: NodeJS.Timeout | null = null;
+  const beat = setInterval(tell, BEAT);
+
+  async function answerAcknowledge(id: string, request: IncomingMessage, response: ServerResponse) {
+    // A page of another site cannot send this type without asking first, and is not allowed to.
+    if (request.headers['content-type'] !== 'application/json' || !sameSite(request)) return end(response, 403);
+    const given = await readPin(request);
+    if (pin !== null) {
+      wrong = wrong.filter(at => at > Date.now() - 60_000);
+      if (wrong.length >= TRIES) return end(response, 429);
+      if (!equal(given ?? '', pin)) {
+        if (given) wrong.push(Date.now());
+        return end(response, 403);
+      }
+    }
+    end(response, acknowledge(id) ? 204 : 404);
+  }
+
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(port, host, () => {
       server.off('error', reject);
@@ -41,42 +156,44 @@ export async function openStatusPage(
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : port,
+    changed(atOnce = false) {
+      if (atOnce) tell();
+      else
+        pending ??= setTimeout(() => {
+          pending = null;
+          tell();
+        }, PACE);
+    },
     async close() {
+      clearInterval(beat);
+      if (pending) clearTimeout(pending);
       server.closeAllConnections();
       await new Promise<void>(resolve => server.close(() => resolve()));
     },
   };
 }
 
-const PAGE = `<!doctype html>
-<html lang="ja"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>ゲートウェイ</title>
-<style>
-body { font: 16px/1.6 system-ui, sans-serif; margin: 1rem auto; max-width: 60rem; padding: 0 1rem; color: #1c2426; background: #f7f8f8 }
-h1 { font-size: 1.3rem } small { color: #566 } table { border-collapse: collapse; width: 100%; background: #fff }
-th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid #d8dddd; font-variant-numeric: tabular-nums }
-p.state { padding: .6rem .8rem; background: #fff; border-left: .4rem solid #9aa; margin: .5rem 0 } p.good { border-color: #1d7a4d } p.bad { border-color: #b3261e }
-</style>
-<h1>ゲートウェイ <small>Gateway <span id="facility"></span></small></h1>
-<p class="state" id="hub" role="status"></p><p class="state" id="queue" role="status"></p>
-<table><thead><tr><th>機器 <small>Device</small></th><th>種類 <small>Profile</small></th><th>接続 <small>Connection</small></th><th>最後のデータ <small>Last data</small></th><th>件数 <small>Packs</small></th><th>拒否 <small>Refused</small></th></tr></thead><tbody id="devices"></tbody></table>
-<script>
-const time = text => text ? new Date(text).toLocaleString('ja-JP') : '—';
-const say = (id, good, text) => { const p = document.getElementById(id); p.className = 'state ' + (good ? 'good' : 'bad'); p.textContent = text; };
-async function show() {
-  try {
-    const s = await (await fetch('/status')).json();
-    document.getElementById('facility').textContent = s.facility;
-    say('hub', s.hub.connected, s.hub.connected ? 'ハブとつながっています（' + time(s.hub.since) + ' から）。 Connected to the hub.'
-      : 'ハブとつながっていません（' + time(s.hub.since) + ' から）。データはここに保存しています。 No connection to the hub; data is kept here.');
-    say('queue', !s.queue.full, s.queue.full ? '保存場所がいっぱいです。機器を待たせています。ハブとの接続を直してください。 Storage is full; devices are held back.'
-      : '送信待ち ' + s.queue.packs + ' 件、送信済み ' + s.queue.delivered + ' 件。 Waiting ' + s.queue.packs + ', delivered ' + s.queue.delivered + '.');
-    document.getElementById('devices').replaceChildren(...s.devices.map(d => {
-      const tr = document.createElement('tr');
-      for (const text of [d.device, d.profile, d.connected ? '接続中 Online' : '切断 Offline', time(d.lastPack), d.packs, d.refused]) tr.insertCell().textContent = text;
-      return tr;
-    }));
-  } catch { say('hub', false, 'ゲートウェイが応答しません。 The gateway does not answer.'); }
+const end = (response: ServerResponse, status: number) => void response.writeHead(status, HEADERS).end();
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest();
+const equal = (given: string, expected: string) => timingSafeEqual(sha256(given), sha256(expected));
+
+function sameSite({ headers }: IncomingMessage): boolean {
+  if (!headers.origin) return true;
+  return URL.canParse(headers.origin) && new URL(headers.origin).host === headers.host;
 }
-show(); setInterval(show, 5000);
-</script></html>
-`;
+
+/** @returns the PIN; null when there is none, or no such JSON. */
+async function readPin(request: IncomingMessage): Promise<string | null> {
+  let body = '';
+  try {
+    for await (const chunk of request) {
+      body += String(chunk);
+      if (body.length > BODY_LIMIT) return null;
+    }
+    const { pin } = JSON.parse(body) as { pin?: unknown };
+    return typeof pin === 'string' ? pin : null;
+  } catch {
+    return null;
+  }
+}

@@ -49,7 +49,11 @@ async function edgeFor(hubUrl: string, given: Partial<EdgeConfig> = {}): Promise
     hubUrl,
     facility: FACILITY,
     secret: GATEWAY_SECRET,
+    certificate: null,
+    ca: null,
+    statusPin: null,
     maxPacks: 10_000,
+    keepFreeBytes: 0,
     backlogRate: 2000,
     logLevel: 'silent',
     ...given,
@@ -256,7 +260,7 @@ describe('while the hub is away', () => {
     await expect.poll(() => edge.status().hub.connected).toBe(false);
     const bed = device(edge.port, 'bed-1');
     beat(bed, 80);
-    await expect.poll(() => edge.status().queue).toMatchObject({ packs: 50, full: true });
+    await expect.poll(() => edge.status().queue).toMatchObject({ packs: 50, full: 'packs' });
     await expect.poll(() => bed.counts().acknowledged).toBe(50);
     const hub = await hubAt(first.port);
     await bed.flushed();
@@ -370,6 +374,7 @@ test('the status page tells queue, hub and devices', async () => {
   expect(status.hub.connected).toBe(true);
   expect(status.devices.find(({ device }) => device === 'bed-1')).toMatchObject({ connected: true, packs: 3 });
   expect(await (await fetch(base)).text()).toContain('ゲートウェイ');
+  for (const file of ['page.css', 'page.js']) expect((await fetch(`${base}/${file}`)).status).toBe(200);
   expect((await fetch(`${base}/else`)).status).toBe(404);
 });
 
