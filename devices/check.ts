@@ -21,9 +21,10 @@ export function checkReadings(
   pack: Pick<Pack, 'readings'> & Partial<Pack>,
   { receivedAt, ageLimit = AGE_LIMIT }: { receivedAt: number; ageLimit?: number },
 ): { points: Point[]; refusals: Refusal[] } {
-  const quantities = new Map(profile.quantities.map(quantity => [quantity.name, quantity]));
+  const quantities = quantitiesOf(profile);
   const points = new Map<number, Point>();
   const refusals: Refusal[] = [];
+  let point: Point | undefined;
   for (const reading of pack.readings) {
     const quantity = quantities.get(reading.name);
     const refusal = quantity ? fault(quantity, reading, receivedAt, ageLimit) : unknownQuantity(profile, reading.name);
@@ -31,7 +32,7 @@ export function checkReadings(
       if (refusal) refusals.push(refusal);
       continue;
     }
-    let point = points.get(reading.time);
+    if (point?.time !== reading.time) point = points.get(reading.time);
     if (!point) {
       point = { time: reading.time, values: {} };
       points.set(reading.time, point);
@@ -39,6 +40,17 @@ export function checkReadings(
     point.values[reading.name] = stored(quantity, Number(reading.value));
   }
   return { points: [...points.values()].sort((a, b) => a.time - b.time), refusals };
+}
+
+const known = new WeakMap<Profile, ReadonlyMap<string, Quantity>>();
+/** Profiles do not change, and packs are many. */
+function quantitiesOf(profile: Profile): ReadonlyMap<string, Quantity> {
+  let quantities = known.get(profile);
+  if (!quantities) {
+    quantities = new Map(profile.quantities.map(quantity => [quantity.name, quantity]));
+    known.set(profile, quantities);
+  }
+  return quantities;
 }
 
 /** In the unit people use; six digits, so that 120 mmHg that came as 159.987 hPa is 120 again. */
@@ -53,44 +65,49 @@ const unknownQuantity = (profile: Profile, name: string): Refusal => ({
   },
 });
 
+const refusal = ({ name }: Quantity, reason: RefusalReason, ja: string, en: string): Refusal => ({
+  reason,
+  quantity: name,
+  text: { ja: `「${name}」${ja}`, en: `"${name}" ${en}` },
+});
+
 function fault(quantity: Quantity, { value, unit, time }: Reading, receivedAt: number, ageLimit: number): Refusal | null {
-  const refuse = (reason: RefusalReason, ja: string, en: string): Refusal => ({
-    reason,
-    quantity: quantity.name,
-    text: { ja: `「${quantity.name}」${ja}`, en: `"${quantity.name}" ${en}` },
-  });
   if (quantity.kind === 'boolean') {
     if (typeof value !== 'boolean' && value !== 0 && value !== 1)
-      return refuse('out-of-range', 'は真偽値（vb）で送ってください。', 'is true or false (vb).');
+      return refusal(quantity, 'out-of-range', 'は真偽値（vb）で送ってください。', 'is true or false (vb).');
     // RFC 8428 gives booleans no unit; `/` is taken too.
     if (unit !== '' && unit !== quantity.senmlUnit)
-      return refuse('unit-wrong', `に単位「${unit}」は付けられません。`, `takes no unit, not "${unit}".`);
+      return refusal(quantity, 'unit-wrong', `に単位「${unit}」は付けられません。`, `takes no unit, not "${unit}".`);
   } else {
-    if (typeof value !== 'number') return refuse('out-of-range', 'は数（v）で送ってください。', 'is a number (v).');
+    if (typeof value !== 'number') return refusal(quantity, 'out-of-range', 'は数（v）で送ってください。', 'is a number (v).');
     if (unit !== quantity.senmlUnit)
-      return refuse(
+      return refusal(
+        quantity,
         'unit-wrong',
         `の単位は「${quantity.senmlUnit}」です（届いたのは「${unit}」）。`,
         `has the unit "${quantity.senmlUnit}", not "${unit}".`,
       );
     if (value < quantity.minimum || value > quantity.maximum)
-      return refuse(
+      return refusal(
+        quantity,
         'out-of-range',
         `の値 ${value} は範囲（${quantity.minimum}～${quantity.maximum} ${unit}）の外です。`,
         `is ${value}, outside ${quantity.minimum} to ${quantity.maximum} ${unit}.`,
       );
     if (quantity.kind === 'count' && !Number.isInteger(value))
-      return refuse('out-of-range', 'は整数で送ってください。', 'is a whole number.');
+      return refusal(quantity, 'out-of-range', 'は整数で送ってください。', 'is a whole number.');
   }
   if (time > receivedAt + FUTURE_LIMIT)
-    return refuse(
+    return refusal(
+      quantity,
       'time-implausible',
       'の時刻が 10 分より先の未来です。機器の時計を合わせてください。',
       'lies more than 10 minutes in the future. Set the device’s clock.',
     );
   if (time < receivedAt - ageLimit) {
     const days = Math.round(ageLimit / 86_400_000);
-    return refuse(
+    return refusal(
+      quantity,
       'time-implausible',
       `の時刻が ${days} 日より前です。機器の時計を合わせてください。`,
       `is older than ${days} days. Set the device’s clock.`,

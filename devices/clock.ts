@@ -44,10 +44,11 @@ export function clockObservation(
   { arrivedAt, relative, profile }: { arrivedAt: number; relative: ReadonlySet<number>; profile: Profile | undefined },
 ): ClockObservation | null {
   if (pack.clockCorrection !== null) return null;
-  const own = pack.readings.flatMap((reading, index) => (relative.has(index) ? [] : [reading.time]));
-  if (!own.length) return null;
+  let newest: number | null = null;
+  for (const [index, { time }] of pack.readings.entries()) if ((newest === null || time > newest) && !relative.has(index)) newest = time;
+  if (newest === null) return null;
   if (pack.clock !== null) return { arrivedAt, offset: arrivedAt - pack.clock, exact: true };
-  const offset = arrivedAt - Math.max(...own);
+  const offset = arrivedAt - newest;
   const explained = !profile || profile.occasional ? Number.POSITIVE_INFINITY : profile.event ? 0 : profile.intervalSeconds * 1500;
   return { arrivedAt, offset: offset > 0 && offset <= explained ? 0 : offset, exact: false };
 }

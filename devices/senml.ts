@@ -11,6 +11,8 @@ export const MAX_PACK_RECORDS = 1000;
 const VERSION = 10;
 /** Times below 2^28 s are relative to now (RFC 8428 section 4.5.3). */
 const RELATIVE_BELOW = 2 ** 28;
+/** Name of a quantity or reserved record, behind the device's. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9\-:./_]{0,63}$/;
 /** Record that carries the device's running number of packs. */
 export const SEQUENCE = 'seq';
 /** Record with the device's own clock when it sent the pack, seconds since 1970, unit `s`. */
@@ -140,7 +142,8 @@ function parseJson(payload: Uint8Array): RawRecord[] {
   return content.map((record: unknown, index) => {
     if (typeof record !== 'object' || record === null || Array.isArray(record))
       throw notSenml('レコードがオブジェクトではありません。', 'The record is not an object.', `[${index}]`);
-    for (const field of Object.keys(record)) mustUnderstand(field, index);
+    // What JSON.parse makes has no inherited fields.
+    for (const field in record) mustUnderstand(field, index);
     return record as RawRecord;
   });
 }
@@ -182,95 +185,101 @@ function resolve(records: RawRecord[], receivedAt: number): DecodedPack {
   const relative = new Set<number>();
   const readings: Reading[] = [];
   for (const [index, record] of records.entries()) {
-    const at = `[${index}]`;
-    const given = number(record.bver, `${at}.bver`);
+    const given = number(record.bver, index, 'bver');
     if (given !== undefined) {
       if (!Number.isInteger(given) || given < 1 || given > VERSION || (version !== null && given !== version))
         throw notSenml(
           `バージョン ${given} は扱えません（${VERSION} まで）。`,
           `Version ${given} is not supported (up to ${VERSION}).`,
-          `${at}.bver`,
+          placeOf(index, 'bver'),
         );
       version = given;
     }
-    base.name = text(record.bn, `${at}.bn`) ?? base.name;
-    base.time = number(record.bt, `${at}.bt`) ?? base.time;
-    base.unit = text(record.bu, `${at}.bu`) ?? base.unit;
-    base.value = number(record.bv, `${at}.bv`) ?? base.value;
-    if (record.bs !== undefined || record.s !== undefined) throw otherValue(at);
-    const value = readValue(record, base.value, at);
+    base.name = text(record.bn, index, 'bn') ?? base.name;
+    base.time = number(record.bt, index, 'bt') ?? base.time;
+    base.unit = text(record.bu, index, 'bu') ?? base.unit;
+    base.value = number(record.bv, index, 'bv') ?? base.value;
+    if (record.bs !== undefined || record.s !== undefined) throw otherValue(index);
+    const value = readValue(record, base.value, index);
     if (value === undefined) {
       const ownFields = record.n !== undefined || record.u !== undefined || record.t !== undefined;
-      if (ownFields) throw notSenml('値（v か vb）がありません。', 'There is no value (v or vb).', at);
+      if (ownFields) throw notSenml('値（v か vb）がありません。', 'There is no value (v or vb).', placeOf(index));
       continue;
     }
 
-    const full = base.name + (text(record.n, `${at}.n`) ?? '');
+    const full = base.name + (text(record.n, index, 'n') ?? '');
     const colon = full.indexOf(':');
-    const [owner, name] = [full.slice(0, Math.max(colon, 0)), full.slice(colon + 1)];
-    if (!isId(owner) || !/^[A-Za-z0-9][A-Za-z0-9\-:./_]{0,63}$/.test(name))
+    const owner = full.slice(0, Math.max(colon, 0));
+    const name = full.slice(colon + 1);
+    if ((owner !== device && !isId(owner)) || !NAME.test(name))
       throw notSenml(
         `名前「${full.slice(0, 80)}」は「機器:項目」の形ではありません。`,
         `The name "${full.slice(0, 80)}" is not of the form "device:quantity".`,
-        `${at}.n`,
+        placeOf(index, 'n'),
       );
     device ??= owner;
-    if (owner !== device) throw notSenml('1 つのパックに 2 つの機器があります。', 'One pack holds readings of two devices.', `${at}.n`);
+    if (owner !== device)
+      throw notSenml('1 つのパックに 2 つの機器があります。', 'One pack holds readings of two devices.', placeOf(index, 'n'));
     if (name === SEQUENCE) {
       if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-        throw notSenml('seq は 0 以上の整数です。', 'seq is a whole number from 0.', `${at}.v`);
+        throw notSenml('seq は 0 以上の整数です。', 'seq is a whole number from 0.', placeOf(index, 'v'));
       sequence = value;
       continue;
     }
     if (name === CLOCK || name === CLOCK_CORRECTION) {
-      const milliseconds = ownClock(name, value, text(record.u, `${at}.u`) ?? base.unit, at);
+      const milliseconds = ownClock(name, value, text(record.u, index, 'u') ?? base.unit, index);
       if (name === CLOCK) clock = milliseconds;
       else clockCorrection = milliseconds;
       continue;
     }
-    const seconds = base.time + (number(record.t, `${at}.t`) ?? 0);
+    const seconds = base.time + (number(record.t, index, 't') ?? 0);
     if (seconds < RELATIVE_BELOW) relative.add(readings.length);
     const time = Math.round(seconds < RELATIVE_BELOW ? receivedAt + seconds * 1000 : seconds * 1000);
     if (!Number.isSafeInteger(time) || Math.abs(time) > 8.64e15)
-      throw notSenml('時刻が扱えません。', 'The time cannot be used.', `${at}.t`);
-    readings.push({ name, unit: text(record.u, `${at}.u`) ?? base.unit, value, time });
+      throw notSenml('時刻が扱えません。', 'The time cannot be used.', placeOf(index, 't'));
+    readings.push({ name, unit: text(record.u, index, 'u') ?? base.unit, value, time });
   }
   if (device === null || !readings.length) throw notSenml('測定値がありません。', 'It holds no readings.');
   return { pack: { device, sequence, clock, clockCorrection, readings }, relative };
 }
 
 /** @returns ms. */
-function ownClock(name: string, value: number | boolean, unit: string, at: string): number {
-  if (unit !== 's' && unit !== '') throw notSenml(`${name} の単位は s です。`, `${name} has the unit s.`, `${at}.u`);
+function ownClock(name: string, value: number | boolean, unit: string, index: number): number {
+  if (unit !== 's' && unit !== '') throw notSenml(`${name} の単位は s です。`, `${name} has the unit s.`, placeOf(index, 'u'));
   const milliseconds = typeof value === 'number' ? Math.round(value * 1000) : Number.NaN;
   if (!(Math.abs(milliseconds) <= 8.64e15) || (name === CLOCK && milliseconds < 0))
-    throw notSenml(`${name} は秒数です。`, `${name} is a number of seconds.`, `${at}.v`);
+    throw notSenml(`${name} は秒数です。`, `${name} is a number of seconds.`, placeOf(index, 'v'));
   return milliseconds;
 }
 
-function readValue(record: RawRecord, baseValue: number, at: string): number | boolean | undefined {
-  if (record.vs !== undefined || record.vd !== undefined) throw otherValue(at);
-  if (record.v !== undefined && record.vb !== undefined) throw notSenml('値が 2 つあります。', 'The record has two values.', at);
+function readValue(record: RawRecord, baseValue: number, index: number): number | boolean | undefined {
+  if (record.vs !== undefined || record.vd !== undefined) throw otherValue(index);
+  if (record.v !== undefined && record.vb !== undefined)
+    throw notSenml('値が 2 つあります。', 'The record has two values.', placeOf(index));
   if (record.vb !== undefined) {
-    if (typeof record.vb !== 'boolean') throw notSenml('vb は true か false です。', 'vb is true or false.', `${at}.vb`);
+    if (typeof record.vb !== 'boolean') throw notSenml('vb は true か false です。', 'vb is true or false.', placeOf(index, 'vb'));
     return record.vb;
   }
-  const value = number(record.v, `${at}.v`);
+  const value = number(record.v, index, 'v');
   return value === undefined ? undefined : value + baseValue;
 }
 
-const otherValue = (at: string) =>
-  notSenml('文字・データ・合計の値（vs, vd, s）は扱えません。', 'Text, data and sum values (vs, vd, s) are not taken.', at);
+const otherValue = (index: number) =>
+  notSenml('文字・データ・合計の値（vs, vd, s）は扱えません。', 'Text, data and sum values (vs, vd, s) are not taken.', placeOf(index));
 
-function number(value: unknown, path: string): number | undefined {
+/** Where in the pack a fault is; only made for one, as most packs have none. */
+const placeOf = (index: number, field?: Field) => (field ? `[${index}].${field}` : `[${index}]`);
+
+function number(value: unknown, index: number, field: Field): number | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw notSenml('数ではありません。', 'It is not a number.', path);
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    throw notSenml('数ではありません。', 'It is not a number.', placeOf(index, field));
   return value;
 }
 
-function text(value: unknown, path: string): string | undefined {
+function text(value: unknown, index: number, field: Field): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'string') throw notSenml('文字列ではありません。', 'It is not a string.', path);
+  if (typeof value !== 'string') throw notSenml('文字列ではありません。', 'It is not a string.', placeOf(index, field));
   return value;
 }
 

@@ -20,6 +20,8 @@ export interface PackNote {
 }
 /** Devices whose clock is followed at one time; the one that was not heard for longest is forgotten and measured anew. */
 const CLOCKS = 20_000;
+/** A device's clock is looked at so often in the most, ms. */
+const BETWEEN_CLOCKS = 1000;
 /** Runs of numbers kept per device between two writings. */
 const SEEN_KEPT = 256;
 
@@ -48,7 +50,11 @@ export function openHealthLedger(database: Database, now: () => number): HealthL
 
   function clockOf(facility: string, device: string, observed: ClockObservation): number | null {
     const key = `${facility}/${device}`;
-    const clock = observeClock(clocks.get(key) ?? NO_CLOCK, observed);
+    const known = clocks.get(key) ?? NO_CLOCK;
+    const last = known.recent.at(-1);
+    // Many packs at a time (a backlog) say no more of the clock than one does.
+    if (last && last.exact === observed.exact && observed.arrivedAt - last.arrivedAt < BETWEEN_CLOCKS) return known.offset;
+    const clock = observeClock(known, observed);
     clocks.delete(key);
     clocks.set(key, clock);
     if (clocks.size > CLOCKS) clocks.delete(clocks.keys().next().value!);
