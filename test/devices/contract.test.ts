@@ -73,7 +73,10 @@ describe('profiles', () => {
 
   test('devices used now and then are known as such; a button and a fall detector must be heard of', () => {
     const occasional = [...loadProfiles().values()].filter(profile => profile.occasional).map(profile => profile.id);
-    expect(occasional.sort()).toEqual(['blood-pressure', 'scale', 'spo2', 'thermometer']);
+    expect(occasional.sort()).toEqual([
+      ...['appliance', 'blood-pressure', 'body-composition', 'scale'],
+      ...['skin-thermometer', 'spo2', 'thermometer'],
+    ]);
   });
 
   test('a LOINC code with a wrong check digit and a unit outside the registry are refused, with the place', () => {
