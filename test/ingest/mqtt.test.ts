@@ -149,6 +149,85 @@ test('a subscription outside the client’s rights is refused in SUBACK, the oth
   await expect.poll(() => client.ofType(9).map(({ body }) => [...body])).toEqual([[0, 9, 0, 0x80, 2, 0x80]]);
 });
 
+test('a filter that stands twice in one SUBSCRIBE gets two return codes, in order, and the later QoS (MQTT-3.9.3-1, MQTT-3.8.4-3, -4)', async () => {
+  const topic = `hub/1/${unique('twice')}`;
+  const follower = await signedIn(asHub());
+  follower.send(subscribe([[topic, 0], ['a/b', 1], [topic, 2], ['a/b', 1], [topic, 1]], 21)); // biome-ignore format: one list
+  await expect.poll(() => follower.ofType(9).map(({ body }) => [...body])).toEqual([[0, 21, 0, 1, 2, 1, 1]]);
+  const device = await signedIn();
+  const own = `care/1/${bed.facility}/${bed.device}/config`;
+  device.send(subscribe([['#', 0], [own, 1], ['#', 1], [own, 0]], 22)); // biome-ignore format: one list
+  await expect.poll(() => device.ofType(9).map(({ body }) => [...body])).toEqual([[0, 22, 0x80, 1, 0x80, 0]]);
+  const sender = await signedIn(asHub());
+  sender.send(publish(topic, 'once', { qos: 2, id: 5 }));
+  await expect.poll(() => sender.ofType(5)).toHaveLength(1);
+  sender.send(packet(0x62, [0, 5]));
+  await expect.poll(() => got(follower).map(({ qos, payload }) => [qos, payload])).toEqual([[1, 'once']]);
+  follower.send(packet(0xa2, [0, 6], text(topic)), PING);
+  await expect.poll(() => follower.ofType(13)).toHaveLength(1);
+  sender.send(publish(topic, 'late', { qos: 1, id: 7 }));
+  await expect.poll(() => sender.ofType(4)).toHaveLength(1);
+  follower.send(PING);
+  await expect.poll(() => follower.ofType(13)).toHaveLength(2);
+  expect(got(follower)).toHaveLength(1);
+});
+
+test('acknowledgements come in the order of the messages, whatever each is and however it ends (MQTT-4.6.0-2)', async () => {
+  const client = await signedIn();
+  const pack = (index: number) => bedPack(bed.device, [bed.time - 900_000 - index * 1000]);
+  client.send(
+    publish(bed.topic, pack(1), { qos: 1, id: 1 }),
+    publish(state(), '{"state":"online"}', { qos: 1, id: 2 }),
+    publish(bed.topic, 'no pack', { qos: 1, id: 3 }),
+    publish(bed.topic, pack(2), { qos: 1, id: 4, first: 0x31 }),
+    publish('care/1/other/device/json', pack(3), { qos: 1, id: 5 }),
+    publish(bed.topic, pack(4), { qos: 1, id: 6 }),
+    publish(bed.topic, pack(5), { qos: 1, id: 7, first: 0x38 }),
+    publish(bed.topic, pack(6)),
+    publish(bed.topic, 'no pack', { qos: 1, id: 8 }),
+  );
+  await expect.poll(() => client.ofType(4)).toHaveLength(8);
+  expect(client.ofType(4).map(({ body }) => body.readUInt16BE(0))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  const times = (await heartRates(stand.samples, bed.subject, bed.time - 907_000, bed.time - 900_000)).map(([time]) => time);
+  expect(times).toEqual([6, 5, 4, 2, 1].map(index => bed.time - 900_000 - index * 1000));
+});
+
+test('packs that are cut anywhere between two packets of TCP are read as whole ones', async () => {
+  const client = await signedIn();
+  const begin = bed.time - 1_800_000;
+  const bytes = Buffer.concat([
+    publish(bed.topic, bedPack(bed.device, [begin]), { qos: 1, id: 1 }),
+    PING,
+    publish(bed.topic, bedPack(bed.device, [begin + 1000]), { qos: 1, id: 2 }),
+    publish(bed.topic, bedPack(bed.device, [begin + 2000]), { qos: 1, id: 3 }),
+  ]);
+  let round = 0;
+  for (let cut = 1; cut < bytes.length; cut += 7) {
+    client.send(bytes.subarray(0, cut));
+    // The first half must have been read before the second comes.
+    await new Promise(resolve => setTimeout(resolve, 2));
+    client.send(bytes.subarray(cut));
+    round++;
+    await expect.poll(() => client.ofType(4), { interval: 2 }).toHaveLength(round * 3);
+    await expect.poll(() => client.ofType(13), { interval: 2 }).toHaveLength(round);
+  }
+  expect(client.ofType(4).map(({ body }) => body[1])).toEqual(Array.from({ length: round }, () => [1, 2, 3]).flat());
+  expect(await heartRates(stand.samples, bed.subject, begin, begin + 3000)).toHaveLength(3);
+});
+
+test('a client that only sends packs keeps its connection beyond its keep-alive (MQTT-3.1.2-24)', async () => {
+  const client = await signedIn(asBed({ keepAlive: 1 }));
+  const begun = performance.now();
+  let id = 0;
+  while (performance.now() - begun < 2200) {
+    client.send(publish(bed.topic, bedPack(bed.device, [bed.time - 2_000_000 - id * 1000]), { qos: 1, id: ++id }));
+    await expect.poll(() => client.ofType(4)).toHaveLength(id);
+    await new Promise(resolve => setTimeout(resolve, 300));
+  }
+  expect(client.isClosed).toBe(false);
+  expect(await client.closed).toBeGreaterThan(2200);
+});
+
 test('a session is never kept: CONNACK says so, and neither subscriptions nor messages wait (3.1.2.4, 3.2.2.2)', async () => {
   const fields = { clientId: unique('kept'), flags: 0xc0 };
   const first = await signedIn(asHub(fields));
