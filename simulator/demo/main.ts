@@ -98,6 +98,7 @@ async function run(wanted: Wanted) {
   try {
     const http = await portOr(wanted.port);
     const [mqtt, edgePort, edgeStatus, platformPort] = [await portOr(1883), await portOr(1884), await portOr(8085), await portOr(8090)];
+    const mqtts = await portOr(8883);
     const media = await portOr(Number(process.env.HUB_MEDIA_PORT || 44_400), availableParallelism());
     if (wanted.port !== 0 && http !== wanted.port) console.log(`Port ${wanted.port} is taken; using ${http}.`);
     const url = `http://localhost:${http}`;
@@ -111,6 +112,7 @@ async function run(wanted: Wanted) {
       HUB_PORT: String(http),
       HUB_PUBLIC_URL: url,
       HUB_MQTT_PORT: String(mqtt),
+      HUB_MQTTS_PORT: String(mqtts),
       HUB_MEDIA_PORT: String(media),
       HUB_PLATFORM_URL: `http://127.0.0.1:${platformPort}`,
       HUB_DEMONSTRATION: '1',

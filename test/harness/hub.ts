@@ -12,6 +12,8 @@ const PRODUCT = path.resolve(import.meta.dirname, '../..');
 export interface TestHub {
   url: string;
   mqttPort: number;
+  /** MQTT over TLS. */
+  mqttsPort: number;
   dataDirectory: string;
   pid: number;
   /** All lines printed so far. */
@@ -41,7 +43,7 @@ export async function startHub(
   } = {},
 ): Promise<TestHub> {
   const dataDirectory = options.dataDirectory ?? temporaryFolder();
-  const [http, mqttPort] = [await freePort(), await freePort()];
+  const [http, mqttPort, mqttsPort] = [await freePort(), await freePort(), await freePort()];
   const media = await portOr(0, availableParallelism());
   const url = `http://localhost:${http}`;
   const child: ChildProcess = spawn(process.execPath, [path.join(PRODUCT, options.file ?? 'hub/main.ts'), ...(options.args ?? [])], {
@@ -55,6 +57,7 @@ export async function startHub(
       HUB_PORT: String(http),
       HUB_PUBLIC_URL: url,
       HUB_MQTT_PORT: String(mqttPort),
+      HUB_MQTTS_PORT: String(mqttsPort),
       HUB_MEDIA_PORT: String(media),
       HUB_LOG: 'warn',
       ...options.environment,
@@ -72,6 +75,7 @@ export async function startHub(
   const hub: TestHub = {
     url,
     mqttPort,
+    mqttsPort,
     dataDirectory,
     pid: child.pid!,
     lines,
