@@ -129,7 +129,8 @@ export async function provision(
   return { organizations, accounts, practitioners, residents: made, hallways, bench, gateway };
 }
 
-async function makePractitioner(administrator: HubClient, person: DemoPerson, organization: string) {
+/** A practitioner with one role, and the account for it. */
+export async function makePractitioner(administrator: HubClient, person: DemoPerson, organization: string) {
   const practitioner = await administrator.create({
     resourceType: 'Practitioner',
     active: true,
