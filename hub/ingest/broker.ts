@@ -47,6 +47,8 @@ export interface Broker {
   tlsPort: number | null;
   publish: Publish;
   benchWatched(device: string): boolean;
+  /** Whether anybody has subscribed to what is stored. */
+  storedWatched(): boolean;
   /** Ends connections whose credentials are no longer in force. */
   cutRevoked(facility: FacilityDirectory): void;
   /** Breaks a device's connections off, as a lost network would. */
@@ -95,6 +97,7 @@ export async function openBroker({
   const sessions = new Map<Client, Session>();
   const withoutId = new WeakSet<Client>();
   const benches = new Map<Client, Set<string>>();
+  const followers = new Map<Client, Set<string>>();
   const internalSha256 = sha256(mqttInternal).toString('hex');
   const deliveries = openDeliveries();
   const answers = new WeakMap<Client, Answers>();
@@ -169,7 +172,7 @@ export async function openBroker({
       signIn(client, username, password).then(
         session => {
           if (!client.closed) sessions.set(client, session);
-          observer.signedIn(client, 0);
+          observer.signedIn(client, 0, session.login.kind === 'device' ? usernameOf(session.login) : undefined);
           callback(null, true);
         },
         error => {
@@ -193,6 +196,7 @@ export async function openBroker({
       const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
       const withheld = observer.published(client, packet);
       const done = (outcome: Outcome) => {
+        if (outcome === 'failed') return void client?.conn.destroy();
         const answer = () => {
           // To aedes it becomes a QoS 0 message, which has no PUBACK; an unanswered call would stop it from reading on.
           if (withheld) packet.qos = 0;
@@ -225,6 +229,7 @@ export async function openBroker({
   aedes.on('clientDisconnect', client => {
     sessions.delete(client);
     benches.delete(client);
+    followers.delete(client);
   });
   aedes.on('clientError', (client, error) => {
     if (foundByAedes(client, error)) protocolFaults++;
@@ -237,6 +242,8 @@ export async function openBroker({
   // aedes keeps 'error' out of its types; without a listener it would end the process.
   (aedes as NodeJS.EventEmitter).on('error', error => log.error({ err: error }, 'the broker failed at something'));
   aedes.on('subscribe', (subscriptions, client) => {
+    const following = subscriptions.filter(({ topic, qos }) => (qos as number) !== 128 && mayNameStored(topic)).map(({ topic }) => topic);
+    if (following.length) followers.set(client, new Set([...(followers.get(client) ?? []), ...following]));
     const devices = subscriptions
       .filter(({ topic, qos }) => topic.startsWith('hub/1/') && (qos as number) !== 128)
       .map(({ topic }) => benchDevice(topic));
@@ -244,7 +251,11 @@ export async function openBroker({
   });
   aedes.on('unsubscribe', (topics, client) => {
     deliveries.removed(client, topics);
-    for (const topic of topics) benches.get(client)?.delete(benchDevice(topic));
+    for (const topic of topics) {
+      benches.get(client)?.delete(benchDevice(topic));
+      const following = followers.get(client);
+      if (following?.delete(topic) && !following.size) followers.delete(client);
+    }
   });
 
   const sockets = new Map<Socket, () => void>();
@@ -294,7 +305,10 @@ export async function openBroker({
         session.allowance?.spend();
         heard(client);
         const turn = id ? own.begin(id) : undefined;
-        intake().take({ login: session.login, topic, payload }, () => turn && own.end(turn));
+        intake().take({ login: session.login, topic, payload, publication }, outcome => {
+          if (outcome === 'failed') socket.destroy();
+          else if (turn) own.end(turn);
+        });
         return true;
       },
       violated: ({ what }) => {
@@ -330,6 +344,7 @@ export async function openBroker({
       for (const devices of benches.values()) if (devices.has(device) || devices.has('*')) return true;
       return false;
     },
+    storedWatched: () => followers.size > 0,
     cutRevoked({ facility, credentials, loadedAt }) {
       const now = Date.now();
       for (const [client, { login, credential, since }] of sessions) {
@@ -366,6 +381,16 @@ function benchDevice(topic: string): string {
   const [, , area, , device] = topic.split('/');
   if (area !== 'bench' && area !== '#' && area !== '+') return '';
   return device === undefined || device === '+' || device === '#' ? '*' : device;
+}
+
+/** Whether a topic filter may name what ingest publishes on `hub/1/stored/…`. */
+function mayNameStored(filter: string): boolean {
+  const levels = filter.split('/');
+  for (const [index, level] of ['hub', '1', 'stored'].entries()) {
+    if (levels[index] === '#') return true;
+    if (levels[index] !== '+' && levels[index] !== level) return false;
+  }
+  return true;
 }
 
 const refusal = (returnCode: number, message: string) => Object.assign(new Error(message), { returnCode });

@@ -1,12 +1,12 @@
 // The way of one message: who sent it, is it good, whom do its samples belong to, and when may it be acknowledged.
 import type { Logger } from 'pino';
 import { benchTopic, deviceTopic, GATEWAY, type Login, type PackFormat, type Refusal, storedTopic } from '../../devices/index.ts';
-import type { SampleStore } from '../store/index.ts';
+import type { SamplePoint, SampleStore } from '../store/index.ts';
 import { BatchWriter, type WriteItem } from './batch-writer.ts';
 import type { BenchMessage, RefusalView } from './contract.ts';
 import type { Directory, FacilityDirectory } from './directory.ts';
 import type { Ledger } from './ledger.ts';
-import { publicationOf } from './rights.ts';
+import { type Publication, publicationOf } from './rights.ts';
 import { judgePack, notRegistered, stateFault, stateIn } from './verdict.ts';
 
 /** What subscribers of `hub/1/stored/…` get: a JSON list of these. */
@@ -21,9 +21,14 @@ export interface IncomingMessage {
   login: Login;
   topic: string;
   payload: Buffer;
+  /** What it is, where that is known already. */
+  publication?: Publication;
 }
-/** `forward`: let subscribers have it. `taken`: it ends here. Either way it may be acknowledged. */
-export type Outcome = 'forward' | 'taken';
+/**
+ * `forward`: let subscribers have it. `taken`: it ends here. Either way it may be acknowledged. `failed`: it may not, now or later; the
+ * connection has to end, as only then its sender sends it again (MQTT 3.1.1 section 4.4).
+ */
+export type Outcome = 'forward' | 'taken' | 'failed';
 
 /** What ingest sends out; `retain` keeps it for later subscribers. */
 export type Publish = (topic: string, payload: string, options?: { retain?: boolean }) => void;
@@ -35,6 +40,8 @@ export interface IntakeOptions {
   publish: Publish;
   /** Whether anybody watches this device on a bench. */
   benchWatched(device: string): boolean;
+  /** Whether anybody wants to hear what is stored. */
+  storedWatched(): boolean;
   /** There is room again after `full`. */
   onRoom(): void;
   log: Logger;
@@ -79,9 +86,9 @@ export class Intake {
   }
   close = (milliseconds: number) => this.#writer.close(milliseconds);
 
-  /** `done` is called when the message may be acknowledged: its samples are in the store, or it was refused and that is kept. */
+  /** `done` is called when the message may be acknowledged (its samples are in the store, or it was refused and that is kept), or has failed. */
   take(message: IncomingMessage, done: (outcome: Outcome) => void): void {
-    const publication = publicationOf(message.login, message.topic);
+    const publication = message.publication ?? publicationOf(message.login, message.topic);
     if (publication.kind !== 'forward') this.#messages++;
     switch (publication.kind) {
       case 'forward':
@@ -141,8 +148,8 @@ export class Intake {
     loading.then(
       directory => this.#judge(directory, message, pack, done, fresh),
       error => {
-        // The registry cannot be read: neither stored nor refused, so not acknowledged. The sender sends it again.
-        this.#options.log.warn({ err: error }, 'a message waits: the registry of devices cannot be read');
+        this.#options.log.warn({ err: error }, 'a message is sent back: the registry of devices cannot be read');
+        done('failed');
       },
     );
   }
@@ -259,26 +266,32 @@ export class Intake {
 
   /** Tells the hub's other roles what the store has now, per subject. */
   #announce(items: WriteItem[]) {
+    if (!this.#options.storedWatched()) return;
     const subjects = new Map<string, { facility: string; subject: string; batches: Map<string, StoredBatch> }>();
+    let [last, batch]: [SamplePoint | undefined, StoredBatch | undefined] = [undefined, undefined];
     for (const { points } of items) {
-      for (const { facility, subject, device, profile, time, values } of points) {
-        const key = `${facility} ${subject}`;
-        let entry = subjects.get(key);
-        if (!entry) {
-          entry = { facility, subject, batches: new Map() };
-          subjects.set(key, entry);
-        }
-        let batch = entry.batches.get(device);
-        if (!batch) {
-          batch = { subject, device, profile, samples: [] };
-          entry.batches.set(device, batch);
-        }
-        batch.samples.push({ time, values });
+      for (const point of points) {
+        if (!batch || point.device !== last?.device || point.subject !== last.subject || point.facility !== last.facility)
+          batch = batchOf(subjects, point);
+        last = point;
+        batch.samples.push({ time: point.time, values: point.values });
       }
     }
     for (const { facility, subject, batches } of subjects.values())
       this.#options.publish(storedTopic(facility, subject), JSON.stringify([...batches.values()]));
   }
+}
+
+function batchOf(
+  subjects: Map<string, { facility: string; subject: string; batches: Map<string, StoredBatch> }>,
+  { facility, subject, device, profile }: SamplePoint,
+): StoredBatch {
+  const key = `${facility} ${subject}`;
+  const entry = subjects.get(key) ?? { facility, subject, batches: new Map<string, StoredBatch>() };
+  subjects.set(key, entry);
+  const batch = entry.batches.get(device) ?? { subject, device, profile, samples: [] };
+  entry.batches.set(device, batch);
+  return batch;
 }
 
 /** One entry per reason and quantity, with how often. */

@@ -50,7 +50,11 @@ export async function openOutsideBroker({
       client.handleMessage = ({ topic, payload }, done) => {
         // Not acknowledged, so it comes again.
         if (stopped) return;
-        intake.take({ login: { kind: 'hub' }, topic, payload: Buffer.from(payload) }, () => done());
+        intake.take({ login: { kind: 'hub' }, topic, payload: Buffer.from(payload) }, outcome => {
+          // Its session keeps the message for the next connection.
+          if (outcome === 'failed') client.stream.destroy();
+          else done();
+        });
       };
       await connected(client);
       client.on('error', error => log.warn({ err: error }, 'connection to the MQTT broker failed'));
@@ -74,6 +78,7 @@ export async function openOutsideBroker({
       );
     },
     benchWatched: () => !stopped,
+    storedWatched: () => !stopped,
     cutRevoked: () => undefined,
     cutDevice: () => undefined,
     onRoom: () => undefined,

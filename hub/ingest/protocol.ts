@@ -297,10 +297,11 @@ export function guardSocket(socket: Socket, { published, violated, take }: Guard
   const guard = new ProtocolGuard(published);
   const read = socket.read.bind(socket);
   let ended = false;
-  /** The beginning of a message whose end has not come. It is waited for once: who sends byte by byte must not make us copy without end. */
+  /** The beginning of a message whose end has not come. Each is waited for once: who sends byte by byte must not make us copy without end. */
   let cut: Buffer | null = null;
 
-  function passed(chunk: Buffer, mayWait: boolean): Buffer | null {
+  /** @param waited Bytes of a message in front that has been waited for. */
+  function passed(chunk: Buffer, waited: boolean): Buffer | null {
     const parts: Buffer[] = [];
     let from = 0;
     let at = 0;
@@ -309,7 +310,7 @@ export function guardSocket(socket: Socket, { published, violated, take }: Guard
     };
     while (at < chunk.length) {
       const found = take && guard.isBetween ? wholePublish(chunk, at) : null;
-      if (found === 'cut' && mayWait) {
+      if (found === 'cut' && !(waited && at === 0)) {
         pass(at);
         cut = Buffer.from(chunk.subarray(at));
         return joined(parts);
@@ -343,7 +344,7 @@ export function guardSocket(socket: Socket, { published, violated, take }: Guard
     if (!chunk) return chunk;
     const waited = cut;
     cut = null;
-    return passed(waited ? Buffer.concat([waited, chunk]) : chunk, !waited);
+    return passed(waited ? Buffer.concat([waited, chunk]) : chunk, waited !== null);
   };
 }
 

@@ -72,6 +72,7 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
     // What the store no longer keeps raw must not be accepted: it would refuse it.
     ageLimit: config.rawDays ? config.rawDays * 86_400_000 : undefined,
     benchWatched: device => broker?.benchWatched(device) ?? false,
+    storedWatched: () => broker?.storedWatched() ?? false,
     onRoom: () => broker?.onRoom(),
   });
   const observer = await openObserver({ database, publish, cut: (facility, device) => broker?.cutDevice(facility, device) });
