@@ -1,57 +1,24 @@
 // Faults on demand: each is seen in what arrives at a real broker, only from the devices and in the span it was ordered for, the same by seed.
-import { createServer, type Socket } from 'node:net';
-import { Aedes } from 'aedes';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { decodePack, type Pack, parseTopic } from '../../devices/index.ts';
 import { narrowed, parseRelay } from '../../simulator/facility/command.ts';
 import { clockError, type Fault, type FaultKind, NO_FAULTS, parseFault, scheduled } from '../../simulator/facility/faults.ts';
 import { Fleet } from '../../simulator/facility/fleet.ts';
 import { parsePlan, startFacility, startRelay } from '../../simulator/facility/index.ts';
 import { MINUTE } from '../../simulator/residents/index.ts';
+import { type ListeningBroker, listeningBroker } from './broker.ts';
 
-interface Heard {
-  packs: (Pack & { at: number })[];
-  /** Of each device, in order. */
-  states: { device: string; state: string; battery?: number }[];
-}
-let heard: Heard;
+let heard: ListeningBroker;
 let port: number;
-let closeBroker: () => Promise<void>;
 let fleet: Fleet | null = null;
 
-function hear(name: string, payload: Buffer) {
-  const topic = parseTopic(name);
-  if (topic?.kind !== 'device') return;
-  const { device, channel } = topic;
-  if (channel === 'state') heard.states.push({ device, ...(JSON.parse(payload.toString()) as { state: string }) });
-  else if (channel === 'cbor') heard.packs.push({ ...decodePack(payload, 'cbor', Date.now()), at: Date.now() });
-}
-
 beforeEach(async () => {
-  heard = { packs: [], states: [] };
-  const aedes = await Aedes.createBroker({
-    authorizePublish(_client, packet, done) {
-      hear(packet.topic, packet.payload as Buffer);
-      done();
-    },
-  });
-  const sockets = new Set<Socket>();
-  const server = createServer(socket => {
-    sockets.add(socket);
-    aedes.handle(socket);
-  });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  port = (server.address() as { port: number }).port;
-  closeBroker = async () => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise<void>(resolve => aedes.close(() => resolve()));
-    await new Promise(resolve => server.close(resolve));
-  };
+  heard = await listeningBroker();
+  port = heard.port;
 });
 afterEach(async () => {
   await fleet?.close();
   fleet = null;
-  await closeBroker();
+  await heard.close();
 });
 
 const DEVICES = [
@@ -231,7 +198,7 @@ test('flood: so many packs a second more, and the buffer stays bounded', async (
 test('the same seed goes wrong in the same way, another seed otherwise', async () => {
   const faults = () => [fault('lose', '*', 0.3), fault('duplicates', '*', 0.3), fault('noise', '*', 0.2)];
   const once = async (seed: string) => {
-    heard.packs = [];
+    heard.packs.length = 0;
     await sent(faults(), seed);
     await fleet!.close();
     return of('bed-1').map(({ sequence, readings }) => [sequence, readings.map(({ value }) => value)]);
