@@ -1,100 +1,24 @@
 // The gateway between real devices (mqtt) and a real broker: what is acknowledged arrives, whatever happens in between.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { connectAsync, type MqttClient } from 'mqtt';
-import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { DeviceClient, gatewayDevicesTopic } from '../../devices/index.ts';
-import { type Edge, type EdgeConfig, startEdge } from '../../edge/index.ts';
+import { connectAsync } from 'mqtt';
+import { describe, expect, test } from 'vitest';
+import { type DeviceClient, gatewayDevicesTopic } from '../../devices/index.ts';
+import type { Edge } from '../../edge/index.ts';
 import { freePort } from '../../hub/store/child.ts';
-import { GATEWAY_SECRET, type HubStandIn, rosterOf, startHubStandIn } from './hub-stand-in.ts';
+import { FACILITY, gatewayBench, listKnown } from './gateway.ts';
+import { GATEWAY_SECRET, rosterOf } from './hub-stand-in.ts';
 
-const FACILITY = 'f1';
 const SECRETS = { 'bed-1': 'secret-of-bed-1', 'bed-2': 'secret-of-bed-2' };
-const log = pino({ level: 'silent' });
+const bench = gatewayBench(SECRETS);
+const { hubAt, edgeFor, device } = bench;
+const rawDevice = (port: number) => bench.rawDevice(port, 'bed-1');
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
-
-let folder: string;
-let closing: (() => unknown)[];
-beforeEach(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'edge-'));
-  closing = [];
-});
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-async function hubAt(port = 0): Promise<HubStandIn> {
-  const hub = await startHubStandIn(FACILITY, SECRETS, port);
-  let open = true;
-  const close = hub.close;
-  hub.close = async () => {
-    if (open) await close();
-    open = false;
-  };
-  closing.push(hub.close);
-  return hub;
-}
-async function edgeFor(hubUrl: string, given: Partial<EdgeConfig> = {}): Promise<Edge> {
-  const config: EdgeConfig = {
-    dataDirectory: folder,
-    host: '127.0.0.1',
-    port: 0,
-    statusPort: 0,
-    hubUrl,
-    facility: FACILITY,
-    secret: GATEWAY_SECRET,
-    certificate: null,
-    ca: null,
-    statusPin: null,
-    maxPacks: 10_000,
-    keepFreeBytes: 0,
-    backlogRate: 2000,
-    logLevel: 'silent',
-    ...given,
-  };
-  const edge = await startEdge({ config, log });
-  let open = true;
-  const close = edge.close;
-  edge.close = async () => {
-    if (open) await close();
-    open = false;
-  };
-  closing.push(edge.close);
-  return edge;
-}
-function device(port: number, name: keyof typeof SECRETS, given: { secret?: string; faults?: string[]; firstSequence?: number } = {}) {
-  const client = new DeviceClient({
-    url: `mqtt://127.0.0.1:${port}`,
-    facility: FACILITY,
-    device: name,
-    secret: given.secret ?? SECRETS[name],
-    firstSequence: given.firstSequence,
-    reconnectMilliseconds: 50,
-    onFault: error => given.faults?.push(error.message),
-  });
-  closing.push(() => client.close());
-  return client;
-}
 const beat = (client: DeviceClient, times: number) => {
   for (let count = 0; count < times; count++) client.publish([{ name: 'heart_rate', unit: 'beat/min', value: 60, time: Date.now() }]);
 };
-const rawDevice = async (port: number): Promise<MqttClient> => {
-  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
-    clientId: 'bed-1',
-    username: `${FACILITY}/bed-1`,
-    password: SECRETS['bed-1'],
-    reconnectPeriod: 0,
-  });
-  closing.push(() => client.endAsync(true));
-  return client;
-};
-const listKnown = (edge: Edge) => expect.poll(() => edge.status().listKnown).toBe(true);
 
 describe('with the hub there', () => {
   test('packs arrive in order, and nothing stays on disk', async () => {
@@ -290,7 +214,7 @@ describe('as a process', () => {
       cwd: path.resolve(import.meta.dirname, '../..'),
       env: {
         ...process.env,
-        EDGE_DATA: folder,
+        EDGE_DATA: bench.folder,
         EDGE_FACILITY: FACILITY,
         EDGE_SECRET: GATEWAY_SECRET,
         EDGE_STATUS_PORT: '0',
@@ -298,7 +222,7 @@ describe('as a process', () => {
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    closing.push(() => child.kill('SIGKILL'));
+    bench.closing.push(() => child.kill('SIGKILL'));
     await new Promise<void>((resolve, reject) =>
       child.once('message', () => resolve()).once('exit', code => reject(new Error(`ended: ${code}`))),
     );
@@ -338,7 +262,7 @@ describe('as a process', () => {
       cwd: path.resolve(import.meta.dirname, '../..'),
       env: {
         ...process.env,
-        EDGE_DATA: folder,
+        EDGE_DATA: bench.folder,
         EDGE_FACILITY: FACILITY,
         EDGE_SECRET: 's',
         EDGE_STATUS_PORT: '0',
@@ -346,7 +270,7 @@ describe('as a process', () => {
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    closing.push(() => child.kill('SIGKILL'));
+    bench.closing.push(() => child.kill('SIGKILL'));
     let words = '';
     child.stderr.on('data', text => {
       words += text;

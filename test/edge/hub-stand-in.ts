@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { Aedes } from 'aedes';
-import { decodePack, gatewayDevicesTopic, gatewayUsername, type Pack, parseTopic } from '../../devices/index.ts';
+import { type AlarmLimits, decodePack, gatewayDevicesTopic, gatewayUsername, type Pack, parseTopic } from '../../devices/index.ts';
 
 export const GATEWAY_SECRET = 'gateway-secret-gateway-secret-gateway';
 
@@ -19,7 +19,19 @@ export interface HubStandIn {
   close(): Promise<void>;
 }
 
-export async function startHubStandIn(facility: string, secrets: Record<string, string>, port = 0): Promise<HubStandIn> {
+/** What the hub's list says of a device beside its secret. Profile `bed` unless said. */
+export interface Listed {
+  profile?: string;
+  place?: string;
+  limits?: AlarmLimits;
+}
+
+export async function startHubStandIn(
+  facility: string,
+  secrets: Record<string, string>,
+  port = 0,
+  listed: Record<string, Listed | undefined> = {},
+): Promise<HubStandIn> {
   const packs: Pack[] = [];
   const states = new Map<string, string>();
   const hub = { withhold: false };
@@ -44,7 +56,7 @@ export async function startHubStandIn(facility: string, secrets: Record<string, 
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
   const publish = (topic: string, payload: string, retain = false) =>
     aedes.publish({ cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, retain, dup: false }, () => {});
-  publish(gatewayDevicesTopic(facility), rosterOf(secrets), true);
+  publish(gatewayDevicesTopic(facility), rosterOf(secrets, listed), true);
   const address = server.address() as { port: number };
   return {
     port: address.port,
@@ -68,11 +80,12 @@ export async function startHubStandIn(facility: string, secrets: Record<string, 
 }
 
 /** The list as the hub keeps it for the gateway. */
-export const rosterOf = (secrets: Record<string, string>) =>
+export const rosterOf = (secrets: Record<string, string>, listed: Record<string, Listed | undefined> = {}) =>
   JSON.stringify(
     Object.entries(secrets).map(([device, secret]) => ({
       device,
       profile: 'bed',
       secretSha256: createHash('sha256').update(secret).digest('hex'),
+      ...listed[device],
     })),
   );
