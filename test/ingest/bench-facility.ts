@@ -9,8 +9,9 @@ import { freshDatabase, sampleStore, unique } from '../harness/index.ts';
 
 export const log = pino({ level: 'silent' });
 export const mqttInternal = 'internal-secret-of-the-test';
-/** Ingest asks the record for nothing. */
-export const noRecords = {} as Records;
+/** Ingest asks the record for nothing; `audited` keeps what it writes there. */
+export const audited: { en: string }[] = [];
+export const noRecords = { audit: async ({ what }) => void audited.push(what) } as Pick<Records, 'audit'> as Records;
 
 /** A store whose writes wait while the gate is closed, or fail while it is broken. */
 export function gated(store: SampleStore) {
@@ -47,6 +48,8 @@ export interface Stand {
   store: ReturnType<typeof gated>;
   registry: Registry;
   port: number;
+  /** MQTT over TLS, when the stand has an authority. */
+  tlsPort: number | null;
   stats(): Record<string, number>;
   connect(credentials: Pick<Credentials, 'username' | 'secret' | 'device'>, options?: IClientOptions): Promise<MqttClient>;
   hub(): Promise<MqttClient>;
@@ -59,15 +62,17 @@ export async function openStand({
   batch,
   lastWriteMilliseconds,
   rates,
+  authority,
   samples: given,
-}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds' | 'rates'> & { samples?: SampleStore } = {}): Promise<Stand> {
+}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds' | 'rates' | 'authority'> & { samples?: SampleStore } = {}): Promise<Stand> {
   const database = await freshDatabase();
   const samples = given ?? (await sampleStore());
   const store = gated(samples);
   const mqtt = { host: '127.0.0.1', port: 0, url: 'mqtt://127.0.0.1', embedded: true };
   const start = () =>
     startIngest({
-      ...{ config: { mqtt }, database, samples: store, records: noRecords, mqttInternal, log, batch, lastWriteMilliseconds, rates },
+      ...{ config: { mqtt, mqtts: { port: 0, hosts: ['localhost'], url: null } }, database, samples: store, records: noRecords },
+      ...{ authority, mqttInternal, log, batch, lastWriteMilliseconds, rates },
       ledgerMilliseconds: 20,
     });
   let ingest = await start();
@@ -83,8 +88,11 @@ export async function openStand({
     database,
     samples,
     store,
-    registry: openRegistry({ database, mqttUrl: `mqtt://127.0.0.1:${ingest.port}` }),
+    registry: openRegistry({ database, mqttUrl: `mqtt://127.0.0.1:${ingest.port}`, authority }),
     port: ingest.port,
+    get tlsPort() {
+      return ingest.tlsPort;
+    },
     stats: () => ingest.stats() as Record<string, number>,
     connect: ({ username, secret, device }, options) => connectWith({ username, password: secret, clientId: device, ...options }),
     hub: () => connectWith({ username: 'hub', password: mqttInternal, clientId: unique('hub') }),
@@ -109,9 +117,9 @@ export const heartRates = (samples: SampleStore, subject: string, from: number, 
   samples.read({ subject, profile: 'bed', quantities: ['heart_rate'], from, to });
 
 /** A device of a new facility that watches a new patient, and a time at which it already did, rounded to a second. */
-export async function newBed(stand: Stand, facility = unique('facility')) {
+export async function newBed(stand: Stand, facility = unique('facility'), wish: { credential?: 'certificate'; csr?: string } = {}) {
   const subject = `Patient/${unique('patient')}`;
   const time = Math.floor(Date.now() / 1000) * 1000 - 5000;
-  const credentials = await stand.registry.createDevice({ facility, profile: 'bed', subject, from: new Date(time - 86_400_000) });
+  const credentials = await stand.registry.createDevice({ facility, profile: 'bed', subject, from: new Date(time - 86_400_000), ...wish });
   return { ...credentials, subject, time };
 }
