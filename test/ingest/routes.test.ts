@@ -1,16 +1,23 @@
 // The registry over HTTP: who may keep whose devices, what is audited, and which residents are watched.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Hono } from 'hono';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newRequest } from '../../devices/request.ts';
 import { Problem } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
 import type { Person } from '../../hub/identity/actor.ts';
+import { openAuthority } from '../../hub/identity/index.ts';
 import type { CoverageView, Credentials, DeviceView, RefusalView } from '../../hub/ingest/contract.ts';
 import { deviceRoutes } from '../../hub/ingest/index.ts';
 import { unique } from '../harness/index.ts';
 import { person, type SmallWorld, smallWorld } from '../records/people.ts';
 import { bedPack, heartRates, log, openStand } from './bench-facility.ts';
 
-const stand = await openStand();
+const dataDirectory = mkdtempSync(path.join(tmpdir(), 'hub-routes-'));
+const authority = await openAuthority({ dataDirectory });
+const stand = await openStand({ authority });
 let world: SmallWorld;
 let facility: string;
 let resident: string;
@@ -22,7 +29,10 @@ beforeAll(async () => {
   world = await smallWorld(stand.database);
   facility = world.facility.id;
   resident = `Patient/${world.patient.id}`;
-  const config = { mqtt: { host: '127.0.0.1', port: stand.port, url: `mqtt://127.0.0.1:${stand.port}`, embedded: true } };
+  const config = {
+    mqtt: { host: '127.0.0.1', port: stand.port, url: `mqtt://127.0.0.1:${stand.port}`, embedded: true },
+    mqtts: { port: 8883, hosts: ['hub.example'], url: 'mqtts://hub.example:8883' },
+  };
   app = new Hono<HubEnv>()
     .use(async (context, next) => {
       context.set('actor', actor);
@@ -31,14 +41,17 @@ beforeAll(async () => {
     })
     .route(
       '/api/devices',
-      deviceRoutes({ database: stand.database, samples: stand.samples, records: world.records, config, now: () => clock }),
+      deviceRoutes({ database: stand.database, samples: stand.samples, records: world.records, config, authority, now: () => clock }),
     );
   app.onError((error, context) => {
     if (error instanceof Problem) return context.json(error.body(), error.status);
     throw error;
   });
 });
-afterAll(() => stand.close());
+afterAll(async () => {
+  await stand.close();
+  rmSync(dataDirectory, { recursive: true });
+});
 
 /** `T` is what the route answers; by default everything that the tests look at of credentials and refusals. */
 async function call<T = Credentials & { error: { code: string } }>(as: Person, method: string, path: string, body?: object) {
@@ -155,26 +168,74 @@ test('a resident is covered while a bed or wrist sensor delivers, and not covere
   clock = Date.now();
 });
 
-test('a manager changes and ends a device’s credentials', async () => {
+test('a manager changes a device’s secret, whose former one stays until the new one is used, and ends both', async () => {
   const { body } = await call(world.manager, 'POST', '', { facility, profile: 'bed' });
+  await stand.connect(body);
   const { body: rotated } = await call(world.manager, 'POST', `/${body.device}/rotate`);
-  await expect
-    .poll(() =>
-      stand.connect(body).then(
-        () => 'in',
-        () => 'out',
-      ),
-    )
-    .toBe('out');
-  expect((await stand.connect(rotated)).connected).toBe(true);
+  const { body: list } = await call<DeviceView[]>(world.manager, 'GET', `?facility=${facility}`);
+  expect(list.find(({ device }) => device === body.device)).toMatchObject({ credential: 'secret', formerUntil: rotated.formerUntil });
+  const sign = (credentials: Credentials) =>
+    stand.connect(credentials).then(
+      () => 'in',
+      () => 'out',
+    );
+  expect(await sign(body)).toBe('in');
+  expect(await sign(rotated)).toBe('in');
+  await expect.poll(() => sign(body)).toBe('out');
   expect((await call(world.manager, 'POST', `/${body.device}/revoke`)).status).toBe(200);
-  await expect
-    .poll(() =>
-      stand.connect(rotated).then(
-        () => 'in',
-        () => 'out',
-      ),
-    )
-    .toBe('out');
+  await expect.poll(() => sign(rotated)).toBe('out');
   expect((await call(world.manager, 'POST', `/${body.device}/rotate`)).body.error.code).toBe('device-revoked');
+});
+
+test('a manager gets a certificate, for a request or with a key that is shown once, and sees when it ends', async () => {
+  const { body: made } = await call(world.manager, 'POST', '', { facility, profile: 'bed', credential: 'certificate' });
+  expect(made).toMatchObject({ secret: '', mqttsUrl: 'mqtts://hub.example:8883', certificate: { ca: authority.caPem } });
+  expect(made.certificate?.key).toContain('PRIVATE KEY');
+  const { csr } = await newRequest('x');
+  const { body: rotated } = await call(world.manager, 'POST', `/${made.device}/rotate`, { csr });
+  expect(rotated.certificate).toMatchObject({ key: null, pem: expect.stringContaining('BEGIN CERTIFICATE') });
+  const { body: list } = await call<DeviceView[]>(world.manager, 'GET', `?facility=${facility}`);
+  const view = list.find(({ device }) => device === made.device);
+  expect(view).toMatchObject({ credential: 'certificate', certificateEnds: rotated.certificate?.notAfter, renewAsked: false });
+  expect((await call(world.manager, 'POST', '', { facility, profile: 'bed', csr: 'none' })).body.error.code).toBe('csr-unreadable');
+
+  expect((await call(world.manager, 'POST', `/${made.device}/renew`)).status).toBe(200);
+  const { body: back } = await call(world.manager, 'POST', `/${made.device}/rotate`, { credential: 'secret' });
+  expect(back).toMatchObject({ certificate: null, secret: expect.stringMatching(/.{40}/) });
+  expect((await call(world.manager, 'POST', `/${made.device}/renew`)).body.error.code).toBe('certificate-none');
+});
+
+test('the authority’s certificate is there for everyone who is signed in', async () => {
+  actor = world.caregiver;
+  const response = await app.request('/api/devices/ca.pem');
+  expect([response.status, await response.text()]).toEqual([200, authority.caPem]);
+});
+
+test('a gateway’s credentials are changed and ended by the facility’s manager, not by a maker', async () => {
+  const { body: gateway } = await call(world.manager, 'POST', '/gateways', { facility, credential: 'certificate' });
+  expect(gateway.certificate?.key).toContain('PRIVATE KEY');
+  const path = (deed: string) => `/gateway/${deed}?facility=${facility}`;
+  expect((await call(world.manager, 'POST', path('rotate'))).body.certificate).not.toBeNull();
+  for (const deed of ['rotate', 'renew', 'revoke']) {
+    expect((await call(world.maker, 'POST', path(deed))).status).toBe(403);
+    expect((await call(world.maker, 'POST', `/gateway/${deed}?facility=maker-org`)).status).toBe(403);
+  }
+  expect((await call(world.manager, 'POST', path('revoke'))).status).toBe(200);
+  expect((await call(world.manager, 'POST', path('rotate'))).body.error.code).toBe('gateway-unknown');
+});
+
+test('a device is configured from afar; what is too large or the hub’s own is refused in words', async () => {
+  const { body } = await call(world.manager, 'POST', '', { facility, profile: 'bed' });
+  const client = await stand.connect(body);
+  const told: unknown[] = [];
+  client.on('message', (_topic, payload) => told.push(JSON.parse(payload.toString())));
+  await client.subscribeAsync(`care/1/${facility}/${body.device}/config`, { qos: 1 });
+  const put = (config: object, as = world.manager) => call<{ error: { code: string } }>(as, 'PUT', `/${body.device}/config`, config);
+  expect((await put({ intervalSeconds: 30 })).status).toBe(200);
+  await expect.poll(() => told).toEqual([{ intervalSeconds: 30 }]);
+  expect((await call<object>(world.manager, 'GET', `/${body.device}/config`)).body).toEqual({ intervalSeconds: 30 });
+  expect((await put({ note: 'x'.repeat(4096) })).body.error.code).toBe('config-too-large');
+  expect((await put({ renew: false })).body.error.code).toBe('config-reserved');
+  expect((await put([1])).body.error.code).toBe('invalid');
+  expect((await put({}, world.caregiver)).status).toBe(403);
 });
