@@ -9,13 +9,15 @@ export interface Secrets {
   session: string;
   /** Password of the hub's own roles at the MQTT broker. */
   mqttInternal: string;
+  /** Seed of the key that signs conformance reports. */
+  bench: string;
 }
 
 /** Reads the secrets; all nodes of one hub must have the same HUB_SECRET, one machine alone makes its own. */
 export function readSecrets(config: Pick<Config, 'dataDirectory' | 'secret'>): Secrets {
   const root = config.secret ?? fileSecret(path.join(config.dataDirectory, 'secret'));
   const derived = (purpose: string) => createHmac('sha256', root).update(purpose).digest('base64url');
-  return { session: derived('session'), mqttInternal: derived('mqtt-internal') };
+  return { session: derived('session'), mqttInternal: derived('mqtt-internal'), bench: derived('bench') };
 }
 
 function fileSecret(file: string): string {

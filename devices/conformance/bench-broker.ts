@@ -1,7 +1,10 @@
 // The broker of a conformance run: answers one device as the hub would, writes down everything, and can cut the line or withhold PUBACKs.
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { Aedes, type Client } from 'aedes';
 import { deviceTopic, deviceUsername, parseTopic } from '../topics.ts';
+import type { BenchAuthority } from './bench-authority.ts';
+import type { Line } from './line.ts';
 import type { Connection, Message } from './observed.ts';
 
 /** Nobody gets what a device sends: no wildcard matches it (MQTT 3.1.1 section 4.7.2). */
@@ -10,21 +13,11 @@ const NOTHING = Buffer.alloc(0);
 /** CONNACK return codes, MQTT 3.1.1 section 3.2.2.3. */
 const IDENTIFIER_REJECTED = 2;
 const BAD_CREDENTIALS = 4;
+/** Asks a device to request a new certificate. */
+const RENEW = '{"renew":true}';
 
-export interface BenchBroker {
+export interface BenchBroker extends Line {
   port: number;
-  connections: readonly Connection[];
-  messages: readonly Message[];
-  /** The device's present connection. */
-  live(): Connection | null;
-  /** Marks what comes now as undisturbed or not. */
-  undisturbed(value: boolean): void;
-  /** From now on packs get no PUBACK, or get one again. */
-  withhold(value: boolean): void;
-  /** Breaks the line. `away`: and answers nobody until `open`. */
-  cut(away: boolean): void;
-  open(): void;
-  close(): Promise<void>;
 }
 
 /**
@@ -37,29 +30,38 @@ export async function openBenchBroker({
   facility,
   device,
   secret,
+  authority,
   onEvent,
 }: {
   host: string;
   port: number;
   facility: string;
   device: string;
-  secret: string;
+  /** Null: only a certificate signs in. */
+  secret: string | null;
+  /** With it TLS is spoken, and a certificate of this authority signs in. */
+  authority?: BenchAuthority;
   onEvent: () => void;
 }): Promise<BenchBroker> {
   const connections: Connection[] = [];
   const messages: Message[] = [];
   const of = new WeakMap<Client, Connection>();
   const sockets = new Set<Socket>();
-  const own = new Set<string>([deviceTopic(facility, device, 'config'), deviceTopic(facility, device, 'refused')]);
+  const own = new Set<string>((['config', 'refused', 'certificate'] as const).map(channel => deviceTopic(facility, device, channel)));
   let isUndisturbed = true;
   let withholding = false;
   let away = false;
   let current: { client: Client; connection: Connection } | null = null;
 
-  function judgeSignIn(connection: Connection, password: Buffer | undefined): Connection['signIn'] {
+  function judgeSignIn(connection: Connection, password: Buffer | undefined, peer: Peer): Connection['signIn'] {
     if (!connection.clientId && !connection.clean) return 'client-id';
+    // With a certificate the user name may be missing: the certificate says who it is.
+    if (!password?.length && peer !== null) {
+      if (!peer.trusted || peer.uri !== `urn:hub:device:${facility}:${device}`) return 'certificate';
+      return connection.username === null || connection.username === deviceUsername(facility, device) ? 'accepted' : 'username';
+    }
     if (connection.username !== deviceUsername(facility, device)) return 'username';
-    return password?.toString() === secret ? 'accepted' : 'secret';
+    return secret !== null && password?.toString() === secret ? 'accepted' : 'secret';
   }
 
   function ended(client: Client, end: Connection['end']) {
@@ -71,6 +73,20 @@ export async function openBenchBroker({
     onEvent();
   }
 
+  /** As the hub: the certificate and the authority's, on `…/certificate`. What is no request gets no answer, and the run sees no return. */
+  function answerRequest(client: Client, csr: string) {
+    authority?.renew(csr).then(
+      certificate => send(client, 'certificate', `${certificate}\n${authority.ca}\n`, false),
+      () => {},
+    );
+  }
+  function send(client: Client, channel: 'certificate' | 'config', payload: string, retain: boolean) {
+    const topic = deviceTopic(facility, device, channel);
+    if (!of.get(client)?.subscriptions.includes(topic)) return;
+    client.publish({ cmd: 'publish', topic, payload: Buffer.from(payload), qos: 0, retain, dup: false }, () => {});
+  }
+
+  let renewing = false;
   const aedes = await Aedes.createBroker({
     maxClientsIdLength: 1024,
     preConnect(client, packet, done) {
@@ -90,6 +106,7 @@ export async function openBenchBroker({
               retain: packet.will.retain ?? false,
             }
           : null,
+        certificate: null,
         // Until the broker asks for the credentials, which it does only for a version it speaks.
         signIn: 'protocol',
         subscriptions: [],
@@ -107,7 +124,9 @@ export async function openBenchBroker({
     },
     authenticate(client, _username, password, done) {
       const connection = of.get(client)!;
-      connection.signIn = judgeSignIn(connection, password);
+      const peer = peerOf(client.conn);
+      connection.signIn = judgeSignIn(connection, password, peer);
+      if (connection.signIn === 'accepted' && !password?.length) connection.certificate = peer?.fingerprint ?? null;
       if (connection.signIn === 'accepted') current = { client, connection };
       onEvent();
       if (connection.signIn === 'accepted') return done(null, true);
@@ -133,6 +152,7 @@ export async function openBenchBroker({
           withheld,
           undisturbed: isUndisturbed,
         });
+        if (topic === deviceTopic(facility, device, 'csr')) answerRequest(client, packet.payload.toString());
         // To the broker it becomes a QoS 0 message, which has no PUBACK; an unanswered call would stop it from reading on.
         if (withheld) packet.qos = 0;
       }
@@ -148,20 +168,29 @@ export async function openBenchBroker({
       (allowed ? connection.subscriptions : connection.refusedSubscriptions).push(subscription.topic);
       onEvent();
       done(null, allowed ? subscription : null);
+      if (renewing && subscription.topic === deviceTopic(facility, device, 'config'))
+        setImmediate(() => send(client, 'config', RENEW, true));
     },
   });
   aedes.on('keepaliveTimeout', client => ended(client, 'keep-alive'));
   // A listener keeps the broker's complaints about one client from ending the run.
   (aedes as NodeJS.EventEmitter).on('error', () => {});
 
-  const server = createServer({ noDelay: true }, socket => {
+  const serve = (socket: Socket) => {
     socket.on('error', () => {});
     if (away) return void socket.destroy();
     sockets.add(socket);
     const client = aedes.handle(socket);
     socket.once('end', () => ended(client, hasSaidGoodbye(client) ? 'device' : 'lost'));
     socket.once('close', () => sockets.delete(socket));
-  });
+  };
+  // A certificate is asked for, not demanded: which one came, the sign-in judges.
+  const server = authority
+    ? createTlsServer(
+        { key: authority.server.key, cert: authority.server.certificate, ca: authority.ca, requestCert: true, rejectUnauthorized: false },
+        serve,
+      )
+    : createServer({ noDelay: true }, serve);
   try {
     await listen(server, host, port);
   } catch (cause) {
@@ -169,9 +198,11 @@ export async function openBenchBroker({
     throw new Error(`${host}:${port} cannot be listened at: ${(cause as Error).message}`, { cause });
   }
   const address = server.address();
+  const openPort = typeof address === 'object' && address ? address.port : port;
 
   return {
-    port: typeof address === 'object' && address ? address.port : port,
+    port: openPort,
+    address: `${authority ? 'mqtts' : 'mqtt'}://${host.includes(':') ? `[${host}]` : host}:${openPort}`,
     connections,
     messages,
     live: () => current?.connection ?? null,
@@ -189,6 +220,10 @@ export async function openBenchBroker({
     open() {
       away = false;
     },
+    renew(ask) {
+      renewing = ask;
+      if (current) send(current.client, 'config', ask ? RENEW : '{}', true);
+    },
     async close() {
       const closed = new Promise<void>(resolve => server.close(() => resolve()));
       for (const socket of sockets) socket.destroy();
@@ -196,6 +231,16 @@ export async function openBenchBroker({
       await closed;
     },
   };
+}
+
+type Peer = { trusted: boolean; uri: string; fingerprint: string } | null;
+
+/** The client certificate of a connection; null when there is none. */
+function peerOf(socket: unknown): Peer {
+  if (!(socket instanceof TLSSocket)) return null;
+  const { fingerprint256, subjectaltname } = socket.getPeerCertificate();
+  if (!fingerprint256) return null;
+  return { trusted: socket.authorized, uri: (subjectaltname ?? '').replace(/^URI:/, ''), fingerprint: fingerprint256 };
 }
 
 /** aedes notes a DISCONNECT here, and nowhere else. */

@@ -3,6 +3,7 @@ import type { Profile } from '../profiles.ts';
 import * as connection from './connection-checks.ts';
 import type { Observed } from './observed.ts';
 import * as packs from './pack-checks.ts';
+import type { CheckView } from './progress.ts';
 import { type Check, notSeen, type Verdict } from './verdict.ts';
 
 interface Definition {
@@ -34,25 +35,30 @@ const CHECKS: readonly Definition[] = [
   { id: 'reconnect', ja: '再接続', en: 'Reconnect', judge: connection.reconnect },
   { id: 'backlog', ja: '切れていた間の測定', en: 'Backlog', judge: packs.backlog, byProfile: true },
   { id: 'resend', ja: '受信確認のないパックの再送', en: 'Resend without PUBACK', judge: packs.resend },
-  {
-    id: 'rotation',
-    ja: '鍵の交換',
-    en: 'Rotation of the secret',
-    // The contract has no message that hands a device its new secret; a person enters it.
-    judge: () =>
-      notSeen(
-        '確認していません。新しい鍵を機器に伝えるメッセージは取り決めにありません（人が入力します）。',
-        'Not checked: the contract has no message that gives a device its new secret; a person enters it.',
-      ),
-  },
+  { id: 'rotation', ja: '証明書の更新', en: 'Certificate rotation', judge: connection.rotation },
 ];
+
+/** Id and name of each check, in the order of the report. */
+export const CHECK_TITLES: readonly { id: string; title: { ja: string; en: string } }[] = CHECKS.map(({ id, ja, en }) => ({
+  id,
+  title: { ja, en },
+}));
 
 /** @param profile Null when it was not told and no pack showed it. */
 export const judge = (observed: Observed, profile: Profile | null): Check[] =>
+  verdicts(observed, profile).map(({ missing: _, ...check }) => check);
+
+/** While the run goes on: what was not seen, or is missing, may still come. */
+export const judgeSoFar = (observed: Observed, profile: Profile): CheckView[] =>
+  verdicts(observed, profile).map(({ missing, ...check }) =>
+    missing || check.status === 'not-seen' ? { ...check, status: 'waiting' } : check,
+  );
+
+const verdicts = (observed: Observed, profile: Profile | null): (Verdict & Check)[] =>
   CHECKS.map(({ id, ja, en, judge: verdictOf, byProfile }) => ({
     id,
     title: { ja, en },
     ...(profile || !byProfile
       ? verdictOf(observed, profile as Profile)
-      : notSeen('機器の種類が分かりません。--profile で指定してください。', 'The profile is not known. Name it with --profile.')),
+      : notSeen('機器の種類が分かりません（まだパックが届いていません）。', 'The profile is not known: no pack came that shows it.')),
   }));

@@ -1,7 +1,7 @@
 // Checks of how a device connects: version, client id, session, keep-alive, last will, state, and coming back after a lost connection.
 import { deviceTopic, deviceUsername } from '../topics.ts';
 import type { Connection, Message, Observed } from './observed.ts';
-import { excerpt, fail, notSeen, pass, type Verdict } from './verdict.ts';
+import { excerpt, fail, missing, notApplicable, notSeen, pass, type Verdict } from './verdict.ts';
 
 /** Longest keep-alive, seconds: a dead device is known offline after one and a half of it. */
 export const KEEP_ALIVE_LIMIT = 60;
@@ -15,15 +15,15 @@ const quoted = (text: string) => JSON.stringify(text.slice(0, 100));
 export function signIn(observed: Observed): Verdict {
   const [first] = signedIn(observed);
   const username = deviceUsername(observed.facility, observed.device);
-  const wrong = observed.connections.filter(connection => ['username', 'secret'].includes(connection.signIn));
+  const wrong = observed.connections.filter(connection => ['username', 'secret', 'certificate'].includes(connection.signIn));
   const evidence = wrong.map(
     connection => `${time(connection.at)} CONNECT username ${quoted(connection.username ?? '')}: ${connection.signIn}`,
   );
   if (first && !wrong.length) return pass(`「${username}」で接続しました。`, `Signed in as "${username}".`);
   if (wrong.length)
     return fail(
-      `ユーザー名（${username}）かパスワードが違う接続がありました。`,
-      `There were sign-ins with another username than "${username}" or a wrong secret.`,
+      `ユーザー名（${username}）か、パスワードまたは証明書が違う接続がありました。`,
+      `There were sign-ins with another username than "${username}", or with a wrong secret or certificate.`,
       evidence,
     );
   return observed.connections.length
@@ -31,9 +31,9 @@ export function signIn(observed: Observed): Verdict {
         'バージョンかクライアント ID が違うため、確認に進めませんでした。',
         'Not reached: the version or client id was refused before.',
       )
-    : fail(
-        '機器が接続しませんでした。アドレスとポートを確かめてください。',
-        'The device did not connect. Check the address and the port it was given.',
+    : missing(
+        `機器が接続しませんでした。アドレスとポート、ユーザー名（${username}）、MQTT 3.1.1 で接続しているかを確かめてください。`,
+        `The device did not connect. Check its address and port, its user name (${username}), and that it speaks MQTT 3.1.1.`,
       );
 }
 
@@ -127,14 +127,14 @@ export function state(observed: Observed): Verdict {
   const isOnline = (connection: Connection) => (message: Message) =>
     message.connection === connection && message.at - connection.at <= STATE_WITHIN && stateOf(message.payload)?.state === 'online';
   // A connection that was short says nothing.
-  const missing = all.filter(
+  const silent = all.filter(
     connection => (connection.endedAt ?? observed.endedAt) - connection.at > STATE_WITHIN && !said.some(isOnline(connection)),
   );
-  if (missing.length)
+  if (silent.length)
     return fail(
       `接続のたびに、10 秒以内に ${topic} へ {"state":"online"} を retain で送ってください。`,
       `After each sign-in, within 10 s, publish {"state":"online"} to ${topic}, retained.`,
-      missing.map(connection => `${time(connection.at)} connected; no online state`),
+      silent.map(connection => `${time(connection.at)} connected; no online state`),
     );
   if (!said.length) return notSeen('接続が短く、状態の通知を見られませんでした。', 'The connections were too short to see a state.');
   return pass('接続のたびに online と伝えました。', 'It said online after each sign-in.', [excerpt(said[0]!.payload)]);
@@ -156,6 +156,38 @@ export function reconnect(observed: Observed): Verdict {
   const took = breaks.map(({ openAt, returnedAt }) => ((returnedAt ?? 0) - openAt) / 1000);
   const longest = Math.max(...took).toFixed(1);
   return pass(`${longest} 秒以内に戻りました（上限 ${seconds} 秒）。`, `It came back within ${longest} s (limit ${seconds} s).`);
+}
+
+/** Whether the device requests a new certificate when it is asked to, and comes back with it. */
+export function rotation({ connections, rotation }: Observed): Verdict {
+  const accepted = connections.filter(connection => connection.signIn === 'accepted');
+  if (accepted.length && accepted.every(connection => connection.certificate === null))
+    return notApplicable(
+      'この機器は鍵（パスワード）で接続します。鍵は人が入れ替えるので、機器が更新するものはありません。',
+      'The device signs in by secret. A person enters a new one; there is nothing for the device to renew.',
+    );
+  if (!rotation) return notSeen('証明書の更新の段階まで進みませんでした。', 'The run did not get to the renewal of the certificate.');
+  const { askedAt, requestedAt, returnedAt, limit } = rotation;
+  const seconds = Math.round(limit / 1000);
+  const evidence = [
+    `${time(askedAt)} config {"renew":true}`,
+    ...(requestedAt === null ? [] : [`${time(requestedAt)} csr`]),
+    ...(returnedAt === null ? [] : [`${time(returnedAt)} CONNECT with the new certificate`]),
+  ];
+  if (requestedAt === null)
+    return fail(
+      `config で {"renew":true} を受け取ってから ${seconds} 秒以内に、新しい証明書の要求（CSR）を …/csr に送りませんでした。`,
+      `It sent no certificate request (CSR) to …/csr within ${seconds} s of {"renew":true} on config.`,
+      evidence,
+    );
+  if (returnedAt === null)
+    return fail(
+      `新しい証明書を …/certificate で受け取ってから ${seconds} 秒以内に、その証明書で接続し直しませんでした。`,
+      `It did not sign in with the new certificate within ${seconds} s of its request. The certificate comes on …/certificate.`,
+      evidence,
+    );
+  const took = ((returnedAt - askedAt) / 1000).toFixed(1);
+  return pass(`${took} 秒で新しい証明書に替えました。`, `It changed to a new certificate within ${took} s.`, evidence);
 }
 
 function stateOf(payload: Buffer): { state?: unknown; battery?: unknown } | null {

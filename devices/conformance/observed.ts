@@ -15,8 +15,10 @@ export interface Connection {
   keepAlive: number;
   username: string | null;
   will: { topic: string; payload: Buffer; qos: QoS; retain: boolean } | null;
+  /** SHA-256 fingerprint of the client certificate it signed in with; null: by secret. */
+  certificate: string | null;
   /** Why it was let in or not. The secret itself is nowhere kept. */
-  signIn: 'accepted' | 'protocol' | 'username' | 'secret' | 'client-id';
+  signIn: 'accepted' | 'protocol' | 'username' | 'secret' | 'certificate' | 'client-id';
   subscriptions: string[];
   /** Subscriptions outside the device's rights. */
   refusedSubscriptions: string[];
@@ -50,6 +52,17 @@ export interface Break {
   returnedAt: number | null;
 }
 
+/** The request for a new certificate, and what the device made of it. Null: it did not get there in time. */
+export interface Rotation {
+  askedAt: number;
+  /** How long the device had for each of the two steps, ms. */
+  limit: number;
+  /** When it published a certificate signing request. */
+  requestedAt: number | null;
+  /** When it was signed in with a certificate that it did not have before. */
+  returnedAt: number | null;
+}
+
 export interface Observed {
   facility: string;
   device: string;
@@ -63,4 +76,6 @@ export interface Observed {
   outage: Break | null;
   /** PUBACKs withheld from `from` until the cut; null when the run did not get there. */
   withholding: (Break & { from: number }) | null;
+  /** Null when the run did not get there, or the device signs in by secret. */
+  rotation: Rotation | null;
 }

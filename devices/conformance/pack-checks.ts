@@ -6,7 +6,7 @@ import { parseTopic } from '../topics.ts';
 import { time } from './connection-checks.ts';
 import type { Message, Observed } from './observed.ts';
 import { isSame, median, newest, packsOf, resends, type SeenPack } from './packs.ts';
-import { excerpt, fail, notSeen, pass, type Verdict } from './verdict.ts';
+import { excerpt, fail, missing, notApplicable, notSeen, pass, type Verdict } from './verdict.ts';
 
 /** A device's clock may be so far off, ms. */
 export const CLOCK_LIMIT = 60_000;
@@ -34,13 +34,13 @@ export function topics({ messages, connections, facility, device }: Observed): V
   const wrong = messages.filter(message => {
     const topic = parseTopic(message.topic);
     const own = topic?.kind === 'device' && topic.facility === facility && topic.device === device;
-    return !own || !['json', 'cbor', 'state'].includes(topic.channel);
+    return !own || !['json', 'cbor', 'state', 'csr'].includes(topic.channel);
   });
   const asked = connections.flatMap(connection => connection.refusedSubscriptions);
   if (!wrong.length && !asked.length) return pass('自分のトピックだけを使っています。', 'It uses its own topics only.');
   return fail(
-    `送るのは care/1/${facility}/${device}/ の json, cbor, state、購読は config, refused だけです。`,
-    `Publish to json, cbor and state below care/1/${facility}/${device}/ and subscribe to config and refused there, nothing else.`,
+    `送るのは care/1/${facility}/${device}/ の json, cbor, state, csr、購読は config, refused, certificate だけです。`,
+    `Publish to json, cbor, state and csr below care/1/${facility}/${device}/ and subscribe to config, refused and certificate there, nothing else.`,
     [...wrong.map(({ at, topic }) => `${time(at)} PUBLISH ${topic}`), ...asked.map(topic => `SUBSCRIBE ${topic}: refused`)],
   );
 }
@@ -49,7 +49,7 @@ export function packFormat({ messages, connections, device }: Observed): Verdict
   const packs = packsOf(messages);
   if (!packs.length)
     return connections.some(connection => connection.signIn === 'accepted')
-      ? fail('接続しましたが、パックが一つも届きませんでした。', 'It signed in, but no pack came.')
+      ? missing('接続しましたが、パックが一つも届きませんでした。', 'It signed in, but no pack came.')
       : noPacks();
   const broken = packs.find(({ refusal }) => refusal);
   if (broken?.refusal) {
@@ -104,7 +104,7 @@ function gapsOf(messages: readonly Message[]): number[] {
 /** Only while the run let the device be. More often than the profile says is no fault. */
 export function interval({ messages }: Observed, profile: Profile): Verdict {
   if (profile.occasional)
-    return notSeen('ときどき使う機器なので、間隔は決まっていません。', 'Not checked: a device that is used now and then has no interval.');
+    return notApplicable('ときどき使う機器なので、間隔は決まっていません。', 'A device that is used now and then has no interval.');
   const gaps = gapsOf(messages);
   const expected = profile.intervalSeconds;
   if (gaps.length < 2)
@@ -162,7 +162,7 @@ export function sequence({ messages }: Observed): Verdict {
   const numbers = [...first.keys()].sort((a, b) => a - b);
   const gaps = numbers.slice(1).flatMap((number, index) => {
     const before = numbers[index]!;
-    if (number === before + 1) return [];
+    if (number === before + 1 || wentWithTheLine(first.get(before)!, first.get(number)!)) return [];
     return [number === before + 2 ? `${before + 1}` : `${before + 1}–${number - 1}`];
   });
   if (gaps.length)
@@ -175,17 +175,25 @@ export function sequence({ messages }: Observed): Verdict {
   return pass(`欠けていません（${counted}、再送 ${again}）。`, `None is missing (${counted}; ${again} sent again).`);
 }
 
+/** What is sent with QoS 0 while the line breaks is gone; that is the fault of its QoS. */
+const wentWithTheLine = ({ message: before }: SeenPack, { message: after }: SeenPack) =>
+  before.qos === 0 && before.connection !== after.connection;
+
 export function clock({ messages }: Observed, profile: Profile): Verdict {
   const all = packsOf(messages).filter(seen => seen.pack !== null);
   if (!all.length) return noPacks();
-  const dated = all.filter(seen => !seen.relative);
+  // A `clock` record is the device's own clock when it sent the pack; without one its newest sample comes closest to that.
+  const dated = all.filter(seen => seen.pack!.clock !== null || !seen.relative);
   if (!dated.length)
-    return notSeen(
-      '時刻は受信時刻からの相対です。時計は使われません。',
-      'Times are relative to receipt, so the device’s clock is not used.',
+    return notApplicable(
+      '時刻は受信時刻からの相対で、clock もありません。時計は使われません。',
+      'Times are relative to receipt and there is no clock record: the device’s clock is not used.',
     );
   const live = dated.filter(({ message }) => message.undisturbed);
-  const seen = (live.length ? live : dated).map(({ pack, message }) => ({ at: message.at, offset: newest(pack!) - message.at }));
+  const seen = (live.length ? live : dated).map(({ pack, message }) => ({
+    at: message.at,
+    offset: (pack!.clock ?? newest(pack!)) - message.at,
+  }));
   const offset = median(seen.map(pack => pack.offset));
   const drift = driftOf(seen);
   const told = `${(offset / 1000).toFixed(1)} s${drift === null ? '' : `, ${(drift * 1000).toFixed(0)} ppm`}`;
@@ -241,7 +249,7 @@ export function backlog({ messages, outage }: Observed, profile: Profile): Verdi
       '相対時刻の機器なので、いつの測定か分かりません。',
       'Times are relative to receipt: which readings are of the outage cannot be told.',
     );
-  return fail(
+  return missing(
     `切れていた ${seconds} 秒の測定が届きません（約 ${expected} 件のうち ${within.size} 件）。機器にためてから送ってください。`,
     `Readings of the ${seconds} s without a network are missing (${within.size} of about ${expected} came). Keep them and send them later.`,
     evidence,

@@ -14,19 +14,28 @@ export interface SeenPack {
   relative: boolean;
 }
 
+/** A run is judged over and over while it goes on: each message is decoded once. */
+const decoded = new WeakMap<Message, SeenPack[]>();
+
 /** Packs in the order in which they came. */
 export const packsOf = (messages: readonly Message[]): SeenPack[] =>
-  messages.flatMap((message): SeenPack[] => {
-    const topic = parseTopic(message.topic);
-    if (topic?.kind !== 'device' || (topic.channel !== 'json' && topic.channel !== 'cbor')) return [];
-    try {
-      const pack = decodePack(message.payload, topic.channel, message.at);
-      return [{ message, pack, refusal: null, relative: absolutePack(message.payload, topic.channel, message.at) !== message.payload }];
-    } catch (error) {
-      if (!(error instanceof PackRefusal)) throw error;
-      return [{ message, pack: null, refusal: error, relative: false }];
-    }
+  messages.flatMap(message => {
+    const known = decoded.get(message) ?? seenPack(message);
+    decoded.set(message, known);
+    return known;
   });
+
+function seenPack(message: Message): SeenPack[] {
+  const topic = parseTopic(message.topic);
+  if (topic?.kind !== 'device' || (topic.channel !== 'json' && topic.channel !== 'cbor')) return [];
+  try {
+    const pack = decodePack(message.payload, topic.channel, message.at);
+    return [{ message, pack, refusal: null, relative: absolutePack(message.payload, topic.channel, message.at) !== message.payload }];
+  } catch (error) {
+    if (!(error instanceof PackRefusal)) throw error;
+    return [{ message, pack: null, refusal: error, relative: false }];
+  }
+}
 
 /** Whether two messages carry the same readings: the same bytes, or the same names, times and values. */
 export function isSame(a: SeenPack, b: SeenPack): boolean {

@@ -5,8 +5,11 @@ import type { Check, Status } from './verdict.ts';
 const STATUS: Record<Status, { mark: string; ja: string; en: string }> = {
   pass: { mark: '✓', ja: '合格', en: 'pass' },
   fail: { mark: '✗', ja: '不合格', en: 'fail' },
-  'not-seen': { mark: '–', ja: '未確認', en: 'not seen' },
+  'not-seen': { mark: '?', ja: '未確認', en: 'not seen' },
+  'not-applicable': { mark: '–', ja: '対象外', en: 'not applicable' },
 };
+
+const STATUSES = Object.keys(STATUS) as Status[];
 
 const escaped = (text: string) =>
   text.replace(/[&<>"']/g, character => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[character]!);
@@ -19,14 +22,15 @@ export function reportPage(report: SignedReport): string {
   const facts: [ja: string, en: string, value: string][] = [
     ['機器', 'Device', report.device],
     ['施設', 'Facility', report.facility],
+    ...(report.hub ? [['観察したハブ', 'Observed by the hub', report.hub] as [string, string, string]] : []),
     ['機器の種類', 'Profile', report.profile ? `${report.profile.id}（${report.profile.name.ja}）` : '–'],
     ['開始', 'Begin', report.startedAt],
     ['終了', 'End', report.endedAt],
     ['接続 / メッセージ', 'Connections / messages', `${report.seen.connections} / ${report.seen.messages}`],
     ['署名の鍵', 'Key of the signature', String(report.key.kid)],
   ];
-  const summary = (['pass', 'fail', 'not-seen'] as const).map(status => `${STATUS[status].ja} ${count(status)}`).join('、');
-  const summaryEn = (['pass', 'fail', 'not-seen'] as const).map(status => `${count(status)} ${STATUS[status].en}`).join(', ');
+  const summary = STATUSES.map(status => `${STATUS[status].ja} ${count(status)}`).join('、');
+  const summaryEn = STATUSES.map(status => `${count(status)} ${STATUS[status].en}`).join(', ');
   return `<!doctype html>
 <html lang="ja">
 <head>
@@ -41,7 +45,7 @@ body { font: 16px/1.6 "Noto Sans JP", system-ui, sans-serif; color: var(--ink); 
 h1 { font-size: 24px; line-height: 1.3; } h2 { font-size: 18px; margin-top: 32px; }
 .en { display: block; color: var(--soft); font-size: 14px; font-weight: normal; }
 .result { border: 2px solid; padding: 8px 16px; font-size: 20px; font-weight: bold; }
-.pass { color: var(--good); } .fail { color: var(--bad); } .not-seen { color: var(--soft); }
+.pass { color: var(--good); } .fail { color: var(--bad); } .not-seen, .not-applicable { color: var(--soft); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 24px; } dt { font-weight: bold; } dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; padding-bottom: 8px; }
 th, td { border-bottom: 1px solid var(--line); padding: 8px 12px 8px 0; text-align: left; vertical-align: top; } tr { break-inside: avoid; }
@@ -59,7 +63,7 @@ ${facts.map(([ja, en, value]) => `<dt>${both(ja, en)}</dt><dd>${escaped(value)}<
 </dl>
 <h2>${both('確認した項目', 'Checks')}</h2>
 <table>
-<caption>${both('「未確認」は合格でも不合格でもありません。', '"Not seen" is neither a pass nor a fail.')}</caption>
+<caption>${both('「未確認」「対象外」は合格でも不合格でもありません。', '"Not seen" and "not applicable" are neither a pass nor a fail.')}</caption>
 <thead><tr><th scope="col">${both('項目', 'Check')}</th><th scope="col">${both('結果', 'Result')}</th><th scope="col">${both('理由', 'Reason')}</th></tr></thead>
 <tbody>
 ${report.checks.map(row).join('\n')}

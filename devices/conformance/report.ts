@@ -19,6 +19,8 @@ export interface Report {
   format: 'remote-care-hub conformance report 1';
   facility: string;
   device: string;
+  /** Address of the hub that observed the device at its own broker; missing when the maker's command was itself the broker. */
+  hub?: string;
   profile: { id: string; name: Text } | null;
   /** ISO times, UTC. */
   startedAt: string;
@@ -35,11 +37,12 @@ export interface SignedReport extends Report {
   signature: string;
 }
 
-export function reportOf(observed: Observed, profile: Report['profile'], checks: Check[]): Report {
+export function reportOf(observed: Observed, profile: Report['profile'], checks: Check[], hub?: string): Report {
   return {
     format: 'remote-care-hub conformance report 1',
     facility: observed.facility,
     device: observed.device,
+    ...(hub ? { hub } : {}),
     profile,
     startedAt: new Date(observed.startedAt).toISOString(),
     endedAt: new Date(observed.endedAt).toISOString(),

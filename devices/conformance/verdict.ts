@@ -1,15 +1,18 @@
-// A check's verdict: passed, failed or not seen, with its reason in both languages and what shows it.
+// A check's verdict: passed, failed, not seen or not applicable, with its reason in both languages and what shows it.
 import type { Text } from '../refusal.ts';
 
-export type Status = 'pass' | 'fail' | 'not-seen';
+/** `not-applicable`: the contract asks it of other devices. `not-seen`: the run did not get to see it. */
+export type Status = 'pass' | 'fail' | 'not-seen' | 'not-applicable';
 
 export interface Verdict {
   status: Status;
   reason: Text;
   /** Up to five lines of at most 200 characters: what was sent, and when. */
   evidence: string[];
+  /** It fails for something that is missing, and may still come while the run goes on. */
+  missing?: true;
 }
-export interface Check extends Verdict {
+export interface Check extends Omit<Verdict, 'missing'> {
   id: string;
   title: Text;
 }
@@ -24,6 +27,12 @@ const verdict = (status: Status, ja: string, en: string, evidence: string[]): Ve
 });
 export const pass = (ja: string, en: string, evidence: string[] = []) => verdict('pass', ja, en, evidence);
 export const fail = (ja: string, en: string, evidence: string[] = []) => verdict('fail', ja, en, evidence);
+/** Fails for want of something. */
+export const missing = (ja: string, en: string, evidence: string[] = []): Verdict => ({
+  ...verdict('fail', ja, en, evidence),
+  missing: true,
+});
+export const notApplicable = (ja: string, en: string) => verdict('not-applicable', ja, en, []);
 export const notSeen = (ja: string, en: string, evidence: string[] = []) => verdict('not-seen', ja, en, evidence);
 
 /** A payload as one line: text as it is, bytes in hex. */

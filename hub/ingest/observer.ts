@@ -62,8 +62,8 @@ export type Sight =
 export interface Observer {
   /** On CONNECT, before anything of the packet is changed. False: the line is down, end the connection without an answer. */
   connecting(client: Client, packet: ConnectPacket): boolean;
-  /** @param returnCode CONNACK's: 0 for let in (MQTT 3.1.1 section 3.2.2.3) */
-  signedIn(client: Client, returnCode: number): void;
+  /** @param returnCode CONNACK's: 0 for let in (MQTT 3.1.1 section 3.2.2.3); then `username` says which device it is */
+  signedIn(client: Client, returnCode: number, username?: string): void;
   subscribed(client: Client, topic: string, allowed: boolean): void;
   /** On PUBLISH of a connection that is open. True: it gets no PUBACK (it is stored all the same). */
   published(client: Client, packet: PublishPacket): boolean;
@@ -174,9 +174,13 @@ export async function openObserver({
       conn.once('close', () => end(client, hasSaidGoodbye(client) ? 'device' : 'lost'));
       return true;
     },
-    signedIn(client, returnCode) {
+    signedIn(client, returnCode, username) {
       const entry = entryOf(client);
-      if (!entry) return;
+      if (!entry) {
+        // It was on its way in when the run began: its next sign-in is seen whole.
+        if (username !== undefined && watches.has(username)) setImmediate(() => client.conn.destroy());
+        return;
+      }
       const { connection, certificate } = entry;
       const refused = returnCode === IDENTIFIER_REJECTED ? 'client-id' : certificate === null ? 'secret' : 'certificate';
       tell(entry.watch, { kind: 'sign-in', connection, result: returnCode === 0 ? 'accepted' : refused, certificate });

@@ -6,6 +6,7 @@ import type { PractitionerRole } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { connect } from 'mqtt';
 import { alertRoutes, attachAlerts, openAlerts } from '../alerts/index.ts';
+import { openBench } from '../bench/index.ts';
 import { startConsult } from '../consult/index.ts';
 import { healthRoutes, makeApp, openSockets } from '../http/index.ts';
 import {
@@ -75,6 +76,7 @@ await runRole('care', async context => {
     notes: encounters => noteStates(database, encounters),
   });
   const stopAlerts = await attachAlerts({ namespace: sockets.live, alerts, database, records, log });
+  const bench = await openBench({ database, records, namespace: sockets.live, mqtt, config, secret: secrets.bench, log });
   const stopVitals = attachVitals({ namespace: sockets.live, records, database, mqtt, log });
 
   const app = makeApp({
@@ -87,6 +89,7 @@ await runRole('care', async context => {
       ['/api/people', peopleRoutes(identity, (doctor, patient) => treats(records, doctor, patient))],
       ['/api/state', stateRoutes(database)],
       ['/api/devices', deviceRoutes({ database, samples, records, config, authority })],
+      ['/api/bench', bench.routes],
       [
         '/api/vitals',
         vitalsRoutes({
@@ -127,6 +130,7 @@ await runRole('care', async context => {
     async close() {
       await stopAlerts();
       stopVitals();
+      await bench.close();
       await consult.close();
       await sockets.close();
       await mqtt.endAsync(true);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { alertRoutes } from '../../hub/alerts/index.ts';
+import { benchRoutes } from '../../hub/bench/index.ts';
 import { consultRoutes } from '../../hub/consult/routes.ts';
 import { peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
 import { deviceRoutes } from '../../hub/ingest/index.ts';
@@ -21,6 +22,7 @@ const AREAS = {
   '/api/people': [peopleRoutes(nothing, nothing)],
   '/api/state': [stateRoutes(nothing)],
   '/api/devices': [deviceRoutes(nothing)],
+  '/api/bench': [benchRoutes(nothing)],
   '/api/vitals': [vitalsRoutes(nothing)],
   '/api/alerts': [alertRoutes(nothing)],
   '/api/consult': [consultRoutes(nothing), noteRoutes(nothing)],
@@ -76,6 +78,13 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
     body: { facility: it.facility, profile: 'bed', subject: `Patient/${it.patient}` },
     ...onlyAdministrator(422),
   },
+  'POST /api/bench/runs': { path: '/api/bench/runs', body: { facility: it.facility, device: 'x' }, status: 403 },
+  'GET /api/bench/runs': { path: `/api/bench/runs?facility=${it.facility}&device=x`, status: 403 },
+  'GET /api/bench/runs/:run': { path: `/api/bench/runs/${NOBODY}`, status: 404 },
+  'POST /api/bench/runs/:run/stop': { path: `/api/bench/runs/${NOBODY}/stop`, body: {}, status: 404 },
+  'GET /api/bench/runs/:run/report.json': { path: `/api/bench/runs/${NOBODY}/report.json`, status: 404 },
+  'GET /api/bench/runs/:run/report.html': { path: `/api/bench/runs/${NOBODY}/report.html`, status: 404 },
+  'GET /api/bench/key': { path: '/api/bench/key', status: 403, other: { maker: 200, manager: 200, administrator: 200 } },
   'GET /api/devices/profiles': { path: '/api/devices/profiles', status: 200 },
   'POST /api/devices/gateways': { path: '/api/devices/gateways', body: { facility: it.facility }, ...onlyAdministrator(201) },
   'GET /api/devices/coverage': { path: `/api/devices/coverage?facility=${it.facility}`, ...onlyAdministrator() },

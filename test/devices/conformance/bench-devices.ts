@@ -36,8 +36,7 @@ export const bedReadings = (time: number): Reading[] => [
   { name: 'in_bed', unit: '', value: true, time },
 ];
 
-export function startDevice(port: number, profile: Profile, faults: Faults) {
-  const [facility, device] = ['f1', 'bed-1'];
+export function startDevice(port: number, profile: Profile, faults: Faults, { facility, device } = { facility: 'f1', device: 'bed-1' }) {
   const { qos = 1 } = faults;
   const queue: Buffer[] = [];
   let sequence = 0;

@@ -34,7 +34,7 @@ test('a run that is ended early leaves a signed report that verifies, and one th
   const device = startDevice(port, { ...loadProfiles().get('bed')!, intervalSeconds: 0.2 }, { noWill: true });
   let said = false;
   const run = await conformance(
-    ['--host', `mqtt://127.0.0.1:${port}`, '--facility', 'f1', '--device', 'bed-1', '--profile', 'bed', '--report', report],
+    ['--listen', `mqtt://127.0.0.1:${port}`, '--facility', 'f1', '--device', 'bed-1', '--profile', 'bed', '--report', report],
     (text, end) => {
       if (said || !text.includes('Connected')) return;
       said = true;
@@ -60,7 +60,7 @@ test('an address that is taken is said, and the command ends', async () => {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const run = await conformance([
-    '--host',
+    '--listen',
     `mqtt://127.0.0.1:${port}`,
     '--facility',
     'f1',
@@ -74,8 +74,8 @@ test('an address that is taken is said, and the command ends', async () => {
 });
 
 test('what is missing or wrong on the command line is said, with status 2', async () => {
-  expect(await conformance([])).toMatchObject({ code: 2, text: expect.stringContaining('--host is needed') });
-  const base = ['--host', 'mqtt://127.0.0.1:1', '--facility', 'f1', '--device', 'bed-1'];
+  expect(await conformance([])).toMatchObject({ code: 2, text: expect.stringContaining('--host or --listen is needed') });
+  const base = ['--listen', 'mqtt://127.0.0.1:1', '--facility', 'f1', '--device', 'bed-1'];
   expect(await conformance([...base, '--username', 'x'])).toMatchObject({ code: 2, text: expect.stringContaining('f1/bed-1') });
   expect(await conformance([...base, '--profile', 'x'])).toMatchObject({ code: 2, text: expect.stringContaining('blood-pressure') });
   expect(await conformance(['--help'])).toMatchObject({ code: 0, text: expect.stringContaining('--verify') });
