@@ -1,6 +1,6 @@
 // The gateway's certificate towards the hub: the one it was given, and the ones it has got since. A new one is tried before the old is given up.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { gatewayUsername, identityUri } from '../devices/index.ts';
@@ -53,6 +53,7 @@ export class GatewayIdentity {
     // A person who put a newer certificate in place means it.
     this.#current = renewed && renewed.notBefore > given.notBefore ? renewed : given;
     this.#next = readIf(this.#file('identity.new.pem'));
+    if (renewed && this.#current === renewed) this.#notBefore = statSync(this.#file('identity.pem')).mtimeMs + AGAIN_AFTER;
   }
 
   /** What the next connection signs in with. */
