@@ -1,5 +1,6 @@
-// A device's side of the contract: signs in, says its state, sends packs with QoS 1 and keeps a bounded buffer while the network is away.
-import { connect, type MqttClient } from 'mqtt';
+// A device's side of the contract: signs in, says its state, sends packs with QoS 1 and keeps a bounded buffer while the network is away;
+// with a certificate it signs in over TLS and renews it by itself.
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { encodePack, type Reading } from './senml.ts';
 import { deviceTopic, deviceUsername, type PackFormat } from './topics.ts';
 
@@ -8,7 +9,17 @@ export interface DeviceClientOptions {
   url: string;
   facility: string;
   device: string;
-  secret: string;
+  /** Shown when the device was registered. Not needed with a certificate. */
+  secret?: string;
+  /** PEM. `cert` and `key` sign in over `mqtts://`; `ca` is what the broker is trusted by (the hub's own authority), and needed for it. */
+  ca?: string | Buffer;
+  cert?: string | Buffer;
+  key?: string | Buffer;
+  /**
+   * A new certificate and its key (PEM) after `renewCertificate`: to be kept before the device relies on them. It goes over to them when this
+   * has resolved. With it the device renews by itself when the hub asks (`{"renew":true}` in its configuration).
+   */
+  onCertificate?: (renewed: { cert: string; key: string; ca: string }) => void | Promise<void>;
   /** `cbor` is about half as long as `json`. Default `cbor`. */
   format?: PackFormat;
   /** Packs kept while they cannot be sent; then the oldest goes and is counted. Default 1,000. */
@@ -39,6 +50,9 @@ export interface DeviceClientCounts {
   dropped: number;
 }
 
+/** How long the hub may take to answer a request for a certificate, ms. */
+const ANSWER = 30_000;
+
 /**
  * One device over MQTT 3.1.1.
  * @example
@@ -59,9 +73,11 @@ export class DeviceClient {
   #acknowledged = 0;
   #dropped = 0;
   #closing = false;
+  /** A request for a certificate that waits for its answer. */
+  #renewal: { done: (answer: string) => void; failed: (error: Error) => void } | null = null;
 
   constructor(options: DeviceClientOptions) {
-    this.#options = options;
+    this.#options = { ...options };
     this.#sequence = options.firstSequence ?? 0;
     this.#battery = options.battery;
     this.#period = options.reconnectMilliseconds ?? 2000;
@@ -69,7 +85,7 @@ export class DeviceClient {
     this.#client = connect(options.url, {
       clientId: device,
       username: deviceUsername(facility, device),
-      password: options.secret,
+      ...signInBy(options),
       clean: true,
       keepalive: 30,
       reconnectPeriod: this.#period,
@@ -80,12 +96,21 @@ export class DeviceClient {
     this.#client.on('connect', () => {
       if (this.#suspended) return this.dropConnection();
       this.sendState();
-      this.#client.subscribe([deviceTopic(facility, device, 'config'), deviceTopic(facility, device, 'refused')], { qos: 1 }, () => {});
+      const topics = (['config', 'refused', ...(options.cert ? (['certificate'] as const) : [])] as const).map(channel =>
+        deviceTopic(facility, device, channel),
+      );
+      this.#client.subscribe(topics, { qos: 1 }, () => {});
       this.#pump();
     });
     this.#client.on('message', (topic, payload) => {
-      if (topic.endsWith('/config')) options.onConfig?.(payload);
-      else if (topic.endsWith('/refused')) options.onRefused?.(payload);
+      if (topic.endsWith('/config')) {
+        options.onConfig?.(payload);
+        if (options.onCertificate && asksRenewal(payload)) this.renewCertificate().catch(error => options.onFault?.(error));
+      } else if (topic.endsWith('/certificate')) this.#renewal?.done(payload.toString());
+      else if (topic.endsWith('/refused')) {
+        options.onRefused?.(payload);
+        if (this.#renewal && payload.includes('"csr-refused"')) this.#renewal.failed(new Error(`the hub refused the request: ${payload}`));
+      }
     });
     this.#client.on('error', error => options.onFault?.(error));
   }
@@ -129,6 +154,41 @@ export class DeviceClient {
   /** Resolves when every pack given so far was acknowledged. */
   async flushed(): Promise<void> {
     while (this.#queue.length || this.#inFlight) await new Promise<void>(resolve => this.#waiting.push(resolve));
+  }
+
+  /**
+   * Makes a new key in the device, asks the hub for a certificate for it, hands both to `onCertificate`, and connects anew with them; the
+   * present certificate stays good until then. Packs in the buffer stay there.
+   * @throws Error when the device is not connected, the hub refuses or does not answer, or a renewal is under way; nothing has changed then
+   */
+  async renewCertificate(): Promise<void> {
+    const { url, facility, device, onCertificate } = this.#options;
+    if (this.#renewal) throw new Error(`device ${device} is renewing its certificate already`);
+    if (!this.#client.connected) throw new Error(`device ${device} is not connected`);
+    if (!/^(mqtts|wss|tls|ssl):/.test(url))
+      throw new Error(`a certificate needs TLS: ${device} is connected over ${new URL(url).protocol}`);
+    const answer = Promise.withResolvers<string>();
+    // Set before anything waits, so that a second request meanwhile is refused.
+    this.#renewal = { done: answer.resolve, failed: answer.reject };
+    const late = setTimeout(() => answer.reject(new Error('the hub did not answer the request for a certificate')), ANSWER);
+    late.unref();
+    try {
+      // Loaded when it is needed: most devices never make a request.
+      const { newRequest } = await import('./request.ts');
+      const { csr, key } = await newRequest(deviceUsername(facility, device));
+      // Subscribed here too: a device that goes over from a secret to a certificate has not done so yet.
+      await this.#client.subscribeAsync(deviceTopic(facility, device, 'certificate'), { qos: 1 });
+      await this.#client.publishAsync(deviceTopic(facility, device, 'csr'), csr, { qos: 1 });
+      const [cert, ...authority] = (await answer.promise).split(/(?<=-----END CERTIFICATE-----\n?)(?=-----BEGIN)/);
+      const renewed = { cert: cert ?? '', key, ca: authority.join('') };
+      await onCertificate?.(renewed);
+      Object.assign(this.#options, { ...renewed, ca: this.#options.ca ?? renewed.ca, secret: undefined });
+      Object.assign(this.#client.options, { password: undefined, ...signInBy(this.#options) });
+      if (!this.#closing) this.#client.stream.destroy();
+    } finally {
+      clearTimeout(late);
+      this.#renewal = null;
+    }
   }
 
   /** Says offline, ends the connection. Packs that could not be sent are lost with the process: call `flushed` first. */
@@ -191,5 +251,19 @@ export class DeviceClient {
 
   #settle() {
     for (const done of this.#waiting.splice(0)) done();
+  }
+}
+
+const signInBy = ({ secret, ca, cert, key }: DeviceClientOptions): IClientOptions => ({
+  ...(secret === undefined ? {} : { password: secret }),
+  ...(ca === undefined ? {} : { ca }),
+  ...(cert === undefined ? {} : { cert, key }),
+});
+
+function asksRenewal(payload: Buffer): boolean {
+  try {
+    return (JSON.parse(payload.toString()) as { renew?: unknown } | null)?.renew === true;
+  } catch {
+    return false;
   }
 }

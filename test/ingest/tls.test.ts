@@ -5,7 +5,7 @@ import path from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, expect, test } from 'vitest';
-import { identityUri } from '../../devices/index.ts';
+import { DeviceClient, identityUri } from '../../devices/index.ts';
 import { newRequest } from '../../devices/request.ts';
 import { openAuthority } from '../../hub/identity/index.ts';
 import type { Credentials } from '../../hub/ingest/contract.ts';
@@ -262,4 +262,42 @@ test('what is older than TLS 1.2, and what is no TLS, gets no answer, and others
   expect(fault).toMatch(/alert|version|protocol/i);
   await expect(connectAsync(`mqtt://127.0.0.1:${stand.tlsPort}`, { reconnectPeriod: 0, connectTimeout: 2000 }, false)).rejects.toThrow();
   expect((await connect(keyed(await certified()))).connected).toBe(true);
+});
+
+test('the device client renews when the hub asks, keeps its packs meanwhile, and the former certificate ends', async () => {
+  const bed = await certified();
+  const kept: string[] = [];
+  const device = new DeviceClient({
+    ...{ url: `mqtts://localhost:${stand.tlsPort}`, facility: bed.facility, device: bed.device, reconnectMilliseconds: 20 },
+    ...{ ca: bed.certificate?.ca, ...keyed(bed), onCertificate: ({ cert }) => void kept.push(cert), onFault: () => {} },
+  });
+  await expect.poll(() => device.connected).toBe(true);
+  await stand.registry.askRenewal(bed.facility, bed.device);
+  for (let index = 0; index < 50; index++)
+    device.publish([{ name: 'heart_rate', unit: 'beat/min', value: 60, time: bed.time - index * 1000 }]);
+  await expect.poll(() => kept).toHaveLength(1);
+  await device.flushed();
+  expect(await heartRates(stand.samples, bed.subject, bed.time - 100_000, bed.time + 1)).toHaveLength(50);
+  await expect.poll(() => connect(keyed(bed)).catch(error => error.code)).toBe(5);
+  expect((await stand.registry.devicesOf(bed.facility))[0]).toMatchObject({ renewAsked: false, formerUntil: null });
+  await device.renewCertificate();
+  expect(kept).toHaveLength(2);
+  await expect.poll(() => device.connected).toBe(true);
+  await device.close();
+});
+
+test('the device client goes over from its secret to a certificate, and says why it cannot', async () => {
+  const bed = await newBed(stand);
+  const options = { facility: bed.facility, device: bed.device, reconnectMilliseconds: 20, secret: bed.secret, onFault: () => {} };
+  const plain = new DeviceClient({ ...options, url: `mqtt://127.0.0.1:${stand.port}` });
+  await expect.poll(() => plain.connected).toBe(true);
+  await expect(plain.renewCertificate()).rejects.toThrow('needs TLS');
+  await plain.close();
+  await expect(plain.renewCertificate()).rejects.toThrow('not connected');
+  const device = new DeviceClient({ ...options, url: `mqtts://localhost:${stand.tlsPort}`, ca: authority.caPem });
+  await expect.poll(() => device.connected).toBe(true);
+  await device.renewCertificate();
+  await expect.poll(() => stand.connect(bed).catch(error => error.code)).toBe(4);
+  await expect.poll(() => device.connected).toBe(true);
+  await device.close();
 });

@@ -106,7 +106,7 @@ test('a sample as old as may be accepted is taken by the store; one that it no l
   const now = Date.now();
   const profile = loadProfiles().get('bed');
   const directory = {
-    ...{ facility: 'f', credentials: new Map(), loadedAt: 0 },
+    ...{ facility: 'f', credentials: new Map(), configs: new Map(), loadedAt: 0 },
     devices: new Map([
       ['d', { device: 'd', profile, profileId: 'bed', assignments: [{ subject: 'Patient/edge', from: 0, to: Number.POSITIVE_INFINITY }] }],
     ]),
