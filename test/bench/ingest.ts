@@ -11,10 +11,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openRegistry } from '../../hub/ingest/index.ts';
 import { migrate, openDatabase, SAMPLE_DATABASE, startEmbeddedInflux, startEmbeddedPostgres } from '../../hub/store/index.ts';
 import { percentile, print } from './figure.ts';
+import { ask } from './influx.ts';
 import type { Direct, DirectResult } from './ingest/direct.ts';
 import type { Load, LoadResult } from './ingest/load.ts';
 import {
-  ask,
   BEGIN,
   type BenchDevice,
   type Checked,
@@ -43,7 +43,7 @@ const WINDOW = 50;
 const PACE = 2;
 const PACE_SECONDS = 8;
 /** The rival's store no longer grows when it has not for so long, ms. */
-const STILL = 3000;
+const STILL = 8000;
 const LIMIT_RATIO = 0.5;
 const RIVAL_RATIO = 8;
 
@@ -63,6 +63,8 @@ interface RivalRound {
   /** CPU seconds of both processes per million stored. */
   cpu: number;
   lostPercent: number;
+  /** How many times its rate the hub reached in the same round. */
+  ratio: number;
 }
 type Kind = 'as installed' | 'with an unlimited queue';
 
@@ -120,9 +122,10 @@ try {
     });
     say(`round ${round + 1}: ${JSON.stringify(rounds.at(-1), shortened)}`);
     if (!rival || round >= RIVAL_ROUNDS) continue;
+    const { hub: rate } = rounds.at(-1)!;
     for (const kind of ['as installed', 'with an unlimited queue'] as const) {
       const measured = await throughRival(kind, rival, devices, (round * 2 + Number(kind !== 'as installed')) * RIVAL_PACKS);
-      rivals.set(kind, [...(rivals.get(kind) ?? []), measured]);
+      rivals.set(kind, [...(rivals.get(kind) ?? []), { ...measured, ratio: rate / measured.rate }]);
       say(`round ${round + 1}, Mosquitto ${kind} and Node-RED: ${JSON.stringify(measured, shortened)}`);
     }
   }
@@ -188,10 +191,11 @@ function report(rounds: Round[], rivals: Map<Kind, RivalRound[]>, delays: Float6
   if (lost || strange) process.exitCode = 1;
   for (const [kind, measured] of rivals) {
     const stored = median(measured, one => one.rate);
+    const times = median(measured, one => one.ratio);
     print({
       ...{ bench, figure: `samples stored, against Mosquitto ${kind} and Node-RED`, value: rate, unit: '1/s' },
-      ...{ goal: `≥ ${RIVAL_RATIO} ×`, met: rate / stored >= RIVAL_RATIO },
-      against: { name: `Mosquitto ${kind} and Node-RED`, value: stored, ratio: rate / stored },
+      ...{ goal: `≥ ${RIVAL_RATIO} ×`, met: times >= RIVAL_RATIO },
+      against: { name: `Mosquitto ${kind} and Node-RED`, value: stored, ratio: times },
     });
     const theirs = median(measured, one => one.cpu);
     print({
@@ -221,7 +225,7 @@ async function throughRival(
   { mosquitto, nodeRed }: { mosquitto: string; nodeRed: string },
   devices: BenchDevice[],
   first: number,
-): Promise<RivalRound> {
+): Promise<Omit<RivalRound, 'ratio'>> {
   const place = path.join(folder, `rival-${first}`);
   const started: Rival = await startRival({
     ...{ mosquitto, nodeRed, folder: place, influxUrl: influx.url, database: 'rival' },

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const names = readdirSync(import.meta.dirname)
-  .filter(file => file.endsWith('.ts') && !['main.ts', 'figure.ts'].includes(file))
+  .filter(file => file.endsWith('.ts') && !['main.ts', 'figure.ts', 'influx.ts'].includes(file))
   .map(file => file.replace(/\.ts$/, ''));
 const name = process.argv[2];
 

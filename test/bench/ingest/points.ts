@@ -1,6 +1,7 @@
 // The points of the ingest bench, the same for the hub, for a writer straight to InfluxDB and for Mosquitto with Node-RED: 200 bed
 // sensors, two samples a pack, four quantities a sample, and how the store is asked for them.
 import type { SamplePoint } from '../../../hub/store/index.ts';
+import { ask } from '../influx.ts';
 
 export const FACILITY = 'bench';
 export const DEVICES = 200;
@@ -36,19 +37,6 @@ export function pointsOf(first: number, packs: number): SamplePoint[] {
         points.push({ profile: MEASUREMENT, facility: FACILITY, device: deviceOf(device), subject: subjectOf(device), time, values });
       }
   return points;
-}
-
-/** Rows of one answer: `[time in ms, …]`. @throws Error with what InfluxDB says. */
-export async function ask(influxUrl: string, database: string, statement: string): Promise<(number | string | null)[][]> {
-  const answer = await fetch(`${influxUrl}/query?${new URLSearchParams({ db: database, epoch: 'ms' })}`, {
-    method: 'POST',
-    body: new URLSearchParams({ q: statement }),
-  });
-  type Answer = { error?: string; results?: { error?: string; series?: { values: (number | string | null)[][] }[] }[] };
-  const said = (await answer.json()) as Answer;
-  const error = said.error ?? said.results?.[0]?.error;
-  if (error) throw new Error(`InfluxDB: ${error}`);
-  return said.results?.[0]?.series?.[0]?.values ?? [];
 }
 
 /** Points in a span of time, over all series. ms since 1970, `to` exclusive. */
