@@ -42,7 +42,7 @@ export function limitRoutes({
   async function viewOf(actor: Person, patient: string): Promise<LimitsView> {
     const [watching, own, facility] = await Promise.all([
       watchingProfiles(database, `Patient/${patient}`),
-      limitsOf(database, patient),
+      limitsOf(database, [patient]),
       facilityOf(patient),
     ]);
     const rules = watching.flatMap(name => rulesOf(profiles.get(name), own.get(patient) ?? {}));

@@ -44,10 +44,10 @@ interface LimitRow {
   off: boolean;
 }
 
-/** By resident; of all, or of one. */
-export async function limitsOf({ kysely }: Database, patient: string | null = null): Promise<Map<string, AlarmLimits>> {
+/** By resident; of all, or of these. */
+export async function limitsOf({ kysely }: Database, patients: string[] | null = null): Promise<Map<string, AlarmLimits>> {
   const { rows } = await sql<LimitRow>`select patient, rule, below, above, off from alarm_limit
-    where ${patient}::text is null or patient = ${patient}`.execute(kysely);
+    where ${patients}::text[] is null or patient = any(${patients}::text[])`.execute(kysely);
   const limits = new Map<string, Record<string, AlarmLimits[string]>>();
   for (const { patient: whose, rule, below, above, off } of rows) {
     const own = limits.get(whose) ?? {};

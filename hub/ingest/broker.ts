@@ -10,6 +10,7 @@ import { filterOf, heard, isOpen, openDeliveries } from './delivery.ts';
 import type { Directory, FacilityDirectory, HeldCredential } from './directory.ts';
 import type { Intake, Outcome, Publish } from './intake.ts';
 import type { Observer } from './observer.ts';
+import type { Presence } from './presence.ts';
 import { guardSocket } from './protocol.ts';
 import { type Allowance, Allowances, type Rates } from './rate.ts';
 import { maySubscribe, publicationOf } from './rights.ts';
@@ -70,6 +71,7 @@ export async function openBroker({
   host,
   port,
   mqttInternal,
+  presence,
   directory,
   intake,
   rates,
@@ -82,6 +84,7 @@ export async function openBroker({
   host: string;
   port: number;
   mqttInternal: string;
+  presence: Presence;
   directory: Directory;
   intake: () => Intake;
   rates: Rates;
@@ -226,7 +229,10 @@ export async function openBroker({
     ended.add(client);
     observer.keepAliveOver(client);
   });
+  aedes.on('client', client => presence.came(sessions.get(client)?.login));
   aedes.on('clientDisconnect', client => {
+    // When the broker itself ends, nobody has left it.
+    if (!stopped) presence.left(sessions.get(client)?.login);
     sessions.delete(client);
     benches.delete(client);
     followers.delete(client);

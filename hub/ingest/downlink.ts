@@ -1,7 +1,7 @@
 // What the hub tells gateways and devices by retained messages, anew whenever the registry changes: a gateway the list of its facility's
 // devices, each device and gateway its configuration.
-import { deviceTopic, GATEWAY, gatewayDevicesTopic, gatewayTopic, parseUsername } from '../../devices/index.ts';
-import type { FacilityDirectory } from './directory.ts';
+import { type AlarmLimits, deviceTopic, GATEWAY, gatewayDevicesTopic, gatewayTopic, parseUsername } from '../../devices/index.ts';
+import { type FacilityDirectory, subjectAt } from './directory.ts';
 import type { Publish } from './intake.ts';
 
 /** An entry of the retained list at `care/1/<facility>/gateway/devices`: enough for the gateway to admit the device by itself. */
@@ -12,22 +12,40 @@ export interface DownlinkDevice {
   secretSha256: string;
   /** Of the secret before, during a rotation: good until the device signs in with the new one. */
   formerSecretSha256?: string;
+  /** The watched resident's own limits of the profile's alarms, by rule. */
+  limits?: AlarmLimits;
 }
 
-export function downlinkOf(directory: FacilityDirectory): DownlinkDevice[] {
+/** Own limits of these patients, by patient id; who has none is left out. */
+export type LimitsOf = (patients: string[]) => Promise<ReadonlyMap<string, AlarmLimits>>;
+
+/** How soon limits that could not be read are asked for again, ms. */
+const AGAIN = 5000;
+
+export function downlinkOf(directory: FacilityDirectory, limits: ReadonlyMap<string, AlarmLimits> = new Map()): DownlinkDevice[] {
   const list: DownlinkDevice[] = [];
   for (const [username, held] of directory.credentials) {
     const login = parseUsername(username);
     const device = login?.kind === 'device' && directory.devices.get(login.device);
     const [secretSha256, formerSecretSha256] = held.flatMap(each => each.secretSha256 ?? []).reverse();
     if (!device || !secretSha256) continue;
-    list.push({ device: device.device, profile: device.profileId, secretSha256, ...(formerSecretSha256 && { formerSecretSha256 }) });
+    const entry: DownlinkDevice = { device: device.device, profile: device.profileId, secretSha256 };
+    if (formerSecretSha256) entry.formerSecretSha256 = formerSecretSha256;
+    const patient = subjectAt(device, Date.now())?.split('/')[1] ?? '';
+    const rules = new Set(device.profile?.alarms.map(({ id }) => id));
+    const own = Object.entries(limits.get(patient) ?? {}).filter(([rule]) => rules.has(rule));
+    if (own.length) entry.limits = Object.fromEntries(own);
+    list.push(entry);
   }
   return list.sort((a, b) => (a.device < b.device ? -1 : 1));
 }
 
 /** Publishes what a facility is to be told, where it is not what was published last. */
-export function openDownlink(publish: Publish): (directory: FacilityDirectory) => void {
+export function openDownlink(
+  publish: Publish,
+  limitsOf?: LimitsOf,
+  failed?: (error: unknown) => void,
+): (directory: FacilityDirectory) => void {
   const sent = new Map<string, string>();
   const configured = new Map<string, Set<string>>();
   const tell = (topic: string, payload: string) => {
@@ -35,9 +53,29 @@ export function openDownlink(publish: Publish): (directory: FacilityDirectory) =
     sent.set(topic, payload);
     publish(topic, payload, { retain: true });
   };
+  let last: Promise<void> = Promise.resolve();
+  const newest = new Map<string, FacilityDirectory>();
+  /** One list after the other; of several that wait for one facility, only the newest is told. */
+  const tellDevices = (directory: FacilityDirectory) => {
+    const topic = gatewayDevicesTopic(directory.facility);
+    if (!limitsOf) return tell(topic, JSON.stringify(downlinkOf(directory)));
+    newest.set(directory.facility, directory);
+    last = last.then(async () => {
+      if (newest.get(directory.facility) !== directory) return;
+      const patients = [...directory.devices.values()].flatMap(
+        device => subjectAt(device, Date.now())?.match(/^Patient\/(.+)$/)?.[1] ?? [],
+      );
+      try {
+        tell(topic, JSON.stringify(downlinkOf(directory, await limitsOf([...new Set(patients)]))));
+      } catch (error) {
+        failed?.(error);
+        setTimeout(() => newest.get(directory.facility) === directory && tellDevices(directory), AGAIN).unref();
+      }
+    });
+  };
   return directory => {
     const { facility, configs } = directory;
-    tell(gatewayDevicesTopic(facility), JSON.stringify(downlinkOf(directory)));
+    tellDevices(directory);
     const before = configured.get(facility) ?? new Set();
     configured.set(facility, new Set(configs.keys()));
     for (const [device, config] of configs) tell(configTopic(facility, device), JSON.stringify(config));

@@ -1,6 +1,8 @@
 // Taking in sensors: the broker, the registry of devices, and their routes.
 
+export { attachCoverage } from './coverage-live.ts';
 export { REGISTRY_CHANNEL } from './credentials.ts';
+export type { LimitsOf } from './downlink.ts';
 export { HEALTH_CHANNEL } from './health-store.ts';
 export type { StoredBatch } from './intake.ts';
 export { OBSERVATION_CHANNEL, type Observation, observationTopic, type Sight } from './observer.ts';

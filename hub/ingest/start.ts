@@ -9,11 +9,12 @@ import { type Broker, openBroker } from './broker.ts';
 import { openCertifier } from './certifier.ts';
 import { settleCredentials, takeIntoUse } from './credentials.ts';
 import { openDirectory } from './directory.ts';
-import { openDownlink } from './downlink.ts';
+import { type LimitsOf, openDownlink } from './downlink.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { openLedger } from './ledger.ts';
 import { openObserver } from './observer.ts';
 import { openOutsideBroker } from './outside-broker.ts';
+import { openPresence } from './presence.ts';
 import { DEFAULT_RATES, type Rates } from './rate.ts';
 import { openRegistry } from './registry.ts';
 
@@ -24,6 +25,8 @@ export interface IngestDependencies {
   records: Records;
   /** Signs certificates of devices, gateways and the broker; without it there is plain MQTT only. */
   authority?: Authority;
+  /** Residents’ own limits of alarms, for the gateways. */
+  limitsOf?: LimitsOf;
   /** Password of the hub's own roles at the broker. */
   mqttInternal: string;
   log: Logger;
@@ -56,7 +59,9 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
   const rates = dependencies.rates ?? config.mqttRates ?? DEFAULT_RATES;
   let broker: Broker | undefined;
   const publish: IntakeOptions['publish'] = (topic, payload, options) => broker?.publish(topic, payload, options);
-  const tell = openDownlink(publish);
+  const tell = openDownlink(publish, dependencies.limitsOf, error =>
+    log.warn({ err: error }, 'limits of residents could not be read; gateways keep the ones they have, and it is tried again'),
+  );
   const ledger = openLedger({ database, log, everyMilliseconds: dependencies.ledgerMilliseconds });
   const directory = await openDirectory({
     database,
@@ -82,6 +87,7 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
           host: config.mqtt.host,
           port: config.mqtt.port,
           mqttInternal,
+          presence: openPresence((facility, device, connected) => ledger.state(facility, device, { connected })),
           directory,
           intake: () => intake,
           rates,

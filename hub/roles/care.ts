@@ -5,6 +5,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { PractitionerRole } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { connect } from 'mqtt';
+import { limitRoutes } from '../alarms/index.ts';
 import { alertRoutes, attachAlerts, openAlerts } from '../alerts/index.ts';
 import { openBench } from '../bench/index.ts';
 import { startConsult } from '../consult/index.ts';
@@ -22,7 +23,7 @@ import {
   sessionRoutes,
   signedIn,
 } from '../identity/index.ts';
-import { deviceRoutes } from '../ingest/index.ts';
+import { attachCoverage, deviceRoutes } from '../ingest/index.ts';
 import { predictionsOf } from '../predict/index.ts';
 import {
   fhirRoutes,
@@ -77,6 +78,7 @@ await runRole('care', async context => {
   });
   const stopAlerts = await attachAlerts({ namespace: sockets.live, alerts, database, records, log });
   const bench = await openBench({ database, records, namespace: sockets.live, mqtt, config, secret: secrets.bench, log });
+  const stopCoverage = await attachCoverage({ namespace: sockets.live, database, log });
   const stopVitals = attachVitals({ namespace: sockets.live, records, database, mqtt, log });
 
   const app = makeApp({
@@ -101,6 +103,7 @@ await runRole('care', async context => {
         }),
       ],
       ['/api/alerts', alertRoutes({ alerts, records, config })],
+      ['/api/alarms', limitRoutes({ database, records })],
       ['/api/consult', consult.routes],
       [
         '/api/consult',
@@ -129,6 +132,7 @@ await runRole('care', async context => {
     detail: () => ({ workers: consult.workers().length }),
     async close() {
       await stopAlerts();
+      await stopCoverage();
       stopVitals();
       await bench.close();
       await consult.close();

@@ -1,4 +1,5 @@
 // The ingest role: MQTT to InfluxDB.
+import { limitsOf } from '../alarms/index.ts';
 import { openAuthority } from '../identity/index.ts';
 import { startIngest } from '../ingest/index.ts';
 import { openRecords } from '../records/index.ts';
@@ -7,7 +8,11 @@ import { runRole } from './role.ts';
 await runRole('ingest', async ({ config, log, database, samples, secrets }) => {
   const records = await openRecords({ database, log });
   const authority = config.mqtts ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
-  const ingest = await startIngest({ config, database, samples, records, authority, mqttInternal: secrets.mqttInternal, log });
+  const ingest = await startIngest({
+    ...{ config, database, samples, records, authority, log },
+    mqttInternal: secrets.mqttInternal,
+    limitsOf: patients => limitsOf(database, patients),
+  });
   return {
     detail: () => ({
       broker: config.mqtt.embedded ? 'aedes' : 'outside broker',

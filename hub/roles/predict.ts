@@ -1,4 +1,5 @@
-// The predict role: windows and risk, alerts, and the jobs that nobody waits for (the outbox).
+// The predict role: windows and risk, alarms, alerts, and the jobs that nobody waits for (the outbox).
+import { startAlarms } from '../alarms/index.ts';
 import { openAlerts, openReach, startEscalation } from '../alerts/index.ts';
 import { startPredict } from '../predict/index.ts';
 import { openRecords, startOutbox } from '../records/index.ts';
@@ -10,6 +11,10 @@ await runRole('predict', async ({ config, log, database, samples, secrets }) => 
   const outbox = await startOutbox({ config, database, records, log });
   const reach = openReach({ config, database, records });
   const escalation = await startEscalation({ database, messengers: reach.messengers, staff: reach.staff, log });
+  const alarms = await startAlarms({
+    ...{ database, samples, records, alerts, log },
+    ...{ mqttUrl: config.mqtt.url, mqttInternal: secrets.mqttInternal },
+  });
   const predict = await startPredict({
     config,
     database,
@@ -24,6 +29,7 @@ await runRole('predict', async ({ config, log, database, samples, secrets }) => 
     detail: () => ({ backend: predict.backend, model: predict.model }),
     async close() {
       await predict.close();
+      await alarms.close();
       await escalation.close();
       reach.close();
       await outbox.close();

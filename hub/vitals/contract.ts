@@ -43,6 +43,8 @@ export interface LiveEvents {
   vitals(payload: LiveVitals): void;
   /** The follower may no longer see this person: nothing more comes. */
   'vitals:ended'(payload: { patient: string }): void;
+  /** A device of the facility does better or worse, or its registry changed: ask for the coverage again. */
+  'coverage:changed'(payload: { facility: string }): void;
   /** Verdicts on a maker's messages. */
   bench(payload: BenchMessage): void;
 }
