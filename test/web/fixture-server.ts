@@ -10,6 +10,8 @@ import { secureHeaders } from 'hono/secure-headers';
 import { Server } from 'socket.io';
 import { loadProfiles } from '../../devices/index.ts';
 import type { AlertView, RiskState } from '../../hub/alerts/contract.ts';
+import type { OnCallView } from '../../hub/alerts/on-call.ts';
+import { DEFAULT_SHIFTS } from '../../hub/alerts/shifts.ts';
 import type { PersonRole } from '../../hub/identity/actor.ts';
 import type { SessionView } from '../../hub/identity/contract.ts';
 import type { BenchMessage, Credentials } from '../../hub/ingest/contract.ts';
@@ -27,7 +29,7 @@ export interface FixtureHub {
   fail(prefix: string, status: number): void;
   /** Everything as at the beginning, nobody signed in. */
   reset(): void;
-  raise(patient: string): AlertView;
+  raise(patient: string, more?: Partial<AlertView>): AlertView;
   vitals(live: LiveVitals): void;
   bench(message: BenchMessage): void;
   /** Cuts every live connection and refuses new ones until called with false. */
@@ -138,6 +140,25 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     .post('/records/deliveries/:id/retry', context => context.json({}))
     .get('/alerts/floor', context => context.json(hub.facts.floor))
     .get('/alerts', context => context.json(hub.facts.alerts))
+    .get('/alerts/on-call/:facility', context => context.json(hub.facts.onCall))
+    .put('/alerts/on-call/:facility', async context => {
+      const { steps } = await context.req.json<Pick<OnCallView, 'steps'>>();
+      hub.facts.onCall = { ...hub.facts.onCall, steps, standard: false, changedBy: '田中 誠', changedAt: new Date().toISOString() };
+      return context.json(hub.facts.onCall);
+    })
+    .get('/alerts/handover/:facility', context => context.json({ ...hub.facts.handover, alerts: hub.facts.alerts }))
+    .post('/alerts/handover/:facility', context => {
+      const at = new Date().toISOString();
+      const { shift, from } = hub.facts.handover;
+      hub.facts.handover = { ...hub.facts.handover, from: at, to: at, taken: [{ shift, from, at, by: '佐藤 美咲' }] };
+      return context.json({ ...hub.facts.handover, alerts: hub.facts.alerts.filter(alert => alert.state !== 'resolved') });
+    })
+    .get('/alerts/handover/:facility/shifts', context => context.json({ shifts: DEFAULT_SHIFTS }))
+    .put('/alerts/handover/:facility/shifts', async context => context.json(await context.req.json()))
+    .post('/alerts/:id/consult', context => {
+      change(context.req.param('id'), { consultation: 'enc-1' });
+      return context.json({ encounter: 'enc-1' }, 201);
+    })
     .get('/alerts/:id', context => {
       const found = hub.facts.alerts.find(alert => alert.id === context.req.param('id'));
       return found ? context.json(found) : context.json(problem('not-found', '見つかりません。', 'Not found.'), 404);
@@ -233,7 +254,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       hub.facts = facts(Date.now());
       hub.requests = [];
     },
-    raise: patient => {
+    raise: (patient, more) => {
       const tile = hub.facts.floor.floors.flatMap(floor => floor.residents).find(one => one.patient === patient)!;
       const alert: AlertView = {
         ...hub.facts.alerts[0]!,
@@ -246,6 +267,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
         acknowledgedBy: null,
         acknowledgedAt: null,
         outcome: null,
+        ...more,
       };
       hub.facts.alerts = [alert, ...hub.facts.alerts];
       setTile(patient, 'act', alert);

@@ -1,5 +1,6 @@
 // Invented facts for tests of pages, typed by the hub's contracts: one hospital, one facility of twelve residents, a few people.
-import type { AlertView, FloorView, PredictionView, ResidentTile } from '../../hub/alerts/contract.ts';
+import type { AlertView, FloorView, HandoverView, PredictionView, ResidentTile } from '../../hub/alerts/contract.ts';
+import { DEFAULT_ON_CALL, type OnCallView } from '../../hub/alerts/on-call.ts';
 import type { EncounterView, Invitable } from '../../hub/consult/contract.ts';
 import type { PersonRole, RoleAt } from '../../hub/identity/actor.ts';
 import type { PersonView, SessionView } from '../../hub/identity/contract.ts';
@@ -16,6 +17,8 @@ export interface Facts {
   deliveries: DeliveryView[];
   floor: FloorView;
   alerts: AlertView[];
+  onCall: OnCallView;
+  handover: HandoverView;
   day: DayView;
   coverage: CoverageView;
   benchDevices: DeviceView[];
@@ -137,6 +140,28 @@ export function facts(now: number): Facts {
       comment: '廊下を一緒に歩いた。15分ほどで部屋に戻られた。',
     }),
   ];
+  const onCall: OnCallView = {
+    ...DEFAULT_ON_CALL,
+    standard: true,
+    ways: ['live', 'push', 'mail'],
+    changedBy: null,
+    changedAt: null,
+    people: [
+      { account: 'a1', name: '佐藤 美咲', role: 'caregiver' },
+      { account: 'a2', name: '田中 誠', role: 'manager' },
+    ],
+    mayChange: true,
+  };
+  const handover: HandoverView = {
+    facility: 'himawari',
+    shift: '日勤',
+    from: ago(400),
+    to: ago(0),
+    alerts: [],
+    happened: [],
+    taken: [{ shift: '夜勤', from: ago(1360), at: ago(400), by: '林 大輔' }],
+    mayTake: true,
+  };
   const tile = (index: number): ResidentTile => {
     const patient = `r${String(index + 1).padStart(2, '0')}`;
     const risk = [0.04, 0.06, 0.31, 0.62, 0.05, 0.03, null, 0.08, 0.05, 0.02, 0.24, 0.05][index] ?? null;
@@ -412,6 +437,8 @@ export function facts(now: number): Facts {
     ],
     floor,
     alerts,
+    onCall,
+    handover,
     day,
     coverage,
     benchDevices: [

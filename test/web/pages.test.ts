@@ -29,6 +29,7 @@ const pages: { name: string; at: string; role: PersonRole | null; ready: string 
   { name: 'floor', at: '/floor', role: 'caregiver', ready: '[data-testid=tile-r01]' },
   { name: 'alert', at: '/alert/alert-r04', role: 'caregiver', ready: '[data-testid=outcome-episode]' },
   { name: 'handover', at: '/handover', role: 'caregiver', ready: 'ol a' },
+  { name: 'on-call', at: '/on-call', role: 'manager', ready: '[data-testid=save-shifts]' },
   { name: 'resident', at: '/resident/r04', role: 'caregiver', ready: '.uplot canvas' },
   { name: 'coverage', at: '/coverage', role: 'manager', ready: '[data-testid=device-bed-101]' },
   { name: 'residents', at: '/residents', role: 'manager', ready: '[data-testid=first-floor]' },
@@ -212,6 +213,31 @@ describe('when something is wrong, a page says', () => {
   });
 });
 
+describe('a manager', () => {
+  it('changes the on-call list: who, after how long, how, in which hours', async () => {
+    hub.signIn('manager');
+    await go('/on-call', '[data-testid=step-2]');
+    const step = page.getByTestId('step-2');
+    await step.getByTestId('who').selectOption({ label: '田中 誠' });
+    await step.getByTestId('after').fill('3');
+    await step.getByTestId('when').selectOption('hours');
+    await step.getByTestId('from').fill('22:00');
+    await step.getByLabel('メール').uncheck();
+    await shot('on-call-changed');
+    expect(await violations()).toEqual([]);
+    await page.getByTestId('save-on-call').click();
+    await expect.poll(() => page.locator('main').textContent()).toContain('田中 誠さんが');
+    const sent = hub.requests.find(({ line }) => line === 'PUT /api/alerts/on-call/himawari')?.body as { steps: unknown[] };
+    expect(sent.steps[1]).toEqual({
+      who: { account: 'a2' },
+      afterSeconds: 180,
+      ways: ['live', 'push'],
+      tiers: ['urgent', 'act'],
+      hours: { from: '22:00', to: '09:00' },
+    });
+  });
+});
+
 describe('a carer', () => {
   beforeEach(() => hub.signIn('caregiver'));
 
@@ -255,6 +281,46 @@ describe('a carer', () => {
     hub.raise('r02');
     await page.getByTestId('alert-banner').getByTestId('acknowledge').click();
     await expect.poll(() => page.getByTestId('alert-banner').count()).toBe(0);
+  });
+
+  it('sees a call above everything else, and hears of it only when the on-call list says so', async () => {
+    await go('/floor', '[data-testid=tile-r01]');
+    hub.raise('r02', {
+      kind: 'call',
+      tier: 'urgent',
+      prediction: null,
+      detail: { ja: 'ナースコール', en: 'Call button' },
+      paged: ['manager'],
+    });
+    await expect.poll(() => page.getByTestId('tile-r02').textContent()).toContain('呼んでいます');
+    expect(await page.getByTestId('alert-banner').count()).toBe(0);
+    hub.raise('r02', {
+      kind: 'call',
+      tier: 'urgent',
+      prediction: null,
+      paged: ['caregiver'],
+      detail: { ja: 'ナースコール', en: 'Call button' },
+    });
+    await page.getByTestId('alert-banner').waitFor();
+    expect(await page.getByTestId('alert-banner').textContent()).toContain('呼び出しがありました');
+    await shot('floor-call');
+    expect(await violations()).toEqual([]);
+    await page.getByTestId('tile-r02').click();
+    await expect.poll(() => page.locator('main').textContent()).toContain('ナースコール');
+    await shot('alert-call');
+  });
+
+  it('asks the doctor from an alert with one press, and has the way to the room', async () => {
+    await go('/alert/alert-r04', '[data-testid=ask-doctor]');
+    await page.getByTestId('ask-doctor').click();
+    expect(await page.getByTestId('open-consultation').getAttribute('href')).toBe('/room/enc-1');
+  });
+
+  it('takes over the shift with one press, and sees who did before', async () => {
+    await go('/handover', '[data-testid=take-over]');
+    expect(await page.locator('main').textContent()).toContain('林 大輔さん');
+    await page.getByTestId('take-over').click();
+    await expect.poll(() => page.locator('main').textContent()).toContain('前の引き継ぎ: 佐藤 美咲さん');
   });
 
   it('reads risk in natural frequencies, never as a percentage', async () => {

@@ -86,6 +86,12 @@ export const routes: Route[] = [
     page: page(() => import('./pages/floor/Handover.svelte')),
   },
   {
+    path: '/on-call',
+    title: { ja: '呼び出しの順番', en: 'On-call list' },
+    roles: ['caregiver', 'manager'],
+    page: page(() => import('./pages/floor/OnCall.svelte')),
+  },
+  {
     path: '/resident/:patient',
     title: { ja: '入居者の一日', en: 'Resident’s day' },
     roles: ['caregiver', 'manager', 'doctor', 'specialist'],
@@ -185,6 +191,7 @@ export const navigation: Record<PersonRole, Entry[]> = {
     { path: '/floor', icon: 'floor' },
     { path: '/residents', icon: 'heart' },
     { path: '/handover', icon: 'list' },
+    { path: '/on-call', icon: 'bell' },
     { path: '/people', icon: 'people' },
   ],
   maker: [

@@ -3,6 +3,8 @@ export type {
   AlertKind,
   AlertView,
   FloorView,
+  HandoverView,
+  Happening,
   Outcome,
   PredictionView,
   Reason,
@@ -10,6 +12,8 @@ export type {
   RiskState,
   Tier,
 } from '../../../hub/alerts/contract.ts';
+export type { OnCallView, Step, Way } from '../../../hub/alerts/on-call.ts';
+export type { Shift } from '../../../hub/alerts/shifts.ts';
 export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantView, Pattern } from '../../../hub/consult/contract.ts';
 export type { ProblemBody, Text } from '../../../hub/http/problem.ts';
 export type { PersonRole, RoleAt } from '../../../hub/identity/actor.ts';

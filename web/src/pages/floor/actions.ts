@@ -21,5 +21,8 @@ export const outcomeWord = (outcome: Outcome): Text => outcomes.find(one => one.
 
 export const acknowledge = (alert: string): Promise<AlertView> => api.post<AlertView>(`/api/alerts/${alert}/acknowledge`);
 
+/** The consultation with the doctor for this alert; asked twice, the same one. */
+export const askDoctor = (alert: string): Promise<{ encounter: string }> => api.post<{ encounter: string }>(`/api/alerts/${alert}/consult`);
+
 export const recordOutcome = (alert: string, outcome: Outcome, onset: string | null, comment: string): Promise<AlertView> =>
   api.post<AlertView>(`/api/alerts/${alert}/outcome`, { outcome, onset, comment });
