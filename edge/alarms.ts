@@ -1,6 +1,6 @@
 // The facility's alarms, kept over a restart (SQLite): raised by rule as a pack arrives, open until the cause is over and a person has seen to it.
 import { createHash } from 'node:crypto';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { type AlarmChange, type AlarmKind, type AlarmState, judgeAlarms, type Point, type Profile, type Text } from '../devices/index.ts';
 import type { RosterDevice } from './roster.ts';
 
@@ -42,6 +42,9 @@ export interface AlarmBookOptions {
 export class AlarmBook {
   readonly #database: DatabaseSync;
   readonly #options: AlarmBookOptions;
+  readonly #put: StatementSync;
+  readonly #putState: StatementSync;
+  readonly #remove: StatementSync;
   readonly #states = new Map<string, AlarmState>();
   readonly #alarms = new Map<string, LocalAlarm>();
 
@@ -52,6 +55,13 @@ export class AlarmBook {
     this.#database.exec(`pragma journal_mode = wal; pragma synchronous = full;
       create table if not exists alarm (id text primary key, content text not null) without rowid;
       create table if not exists judged (device text primary key, state text not null) without rowid`);
+    this.#put = this.#database.prepare(
+      'insert into alarm (id, content) values (?, ?) on conflict (id) do update set content = excluded.content',
+    );
+    this.#putState = this.#database.prepare(
+      'insert into judged (device, state) values (?, ?) on conflict (device) do update set state = excluded.state',
+    );
+    this.#remove = this.#database.prepare('delete from alarm where id = ?');
     for (const { content } of this.#database.prepare('select content from alarm').all()) {
       const alarm = JSON.parse(String(content)) as LocalAlarm;
       this.#alarms.set(alarm.id, alarm);
@@ -85,10 +95,7 @@ export class AlarmBook {
       const alarm = change.change === 'began' ? this.#begin(device, profile, change) : this.#end(device.device, change);
       if (alarm) changed.set(alarm.id, alarm);
     }
-    const save = this.#database.prepare(
-      'insert into judged (device, state) values (?, ?) on conflict (device) do update set state = excluded.state',
-    );
-    this.#write([...changed.values()], () => save.run(device.device, JSON.stringify(state)));
+    this.#write([...changed.values()], () => this.#putState.run(device.device, JSON.stringify(state)));
   }
 
   /** A person has seen to it. @returns the alarm, or null when there is none of this id. */
@@ -147,12 +154,9 @@ export class AlarmBook {
 
   /** On disk first; an alarm is raised all the same when the disk takes nothing. */
   #write(alarms: LocalAlarm[], beside: () => unknown = () => {}) {
-    const put = this.#database.prepare(
-      'insert into alarm (id, content) values (?, ?) on conflict (id) do update set content = excluded.content',
-    );
     try {
       this.#database.exec('begin immediate');
-      for (const alarm of alarms) put.run(alarm.id, JSON.stringify(alarm));
+      for (const alarm of alarms) this.#put.run(alarm.id, JSON.stringify(alarm));
       beside();
       this.#database.exec('commit');
     } catch (error) {
@@ -169,11 +173,10 @@ export class AlarmBook {
   /** Seen to, and a day old: also one whose device never said that its cause is over. */
   #forget() {
     const before = new Date(this.#options.now() - HISTORY).toISOString();
-    const remove = this.#database.prepare('delete from alarm where id = ?');
     for (const alarm of [...this.#alarms.values()]) {
       if (!alarm.acknowledged || alarm.acknowledged >= before || (alarm.ended && alarm.ended >= before)) continue;
       this.#alarms.delete(alarm.id);
-      remove.run(alarm.id);
+      this.#remove.run(alarm.id);
     }
   }
 }

@@ -35,7 +35,7 @@ const WORDS = {
     fullFault: 'ディスクに書けません。機器は送らずに待っています。ディスクを調べてください。',
     noList: '機器の一覧をまだハブから受け取っていません。一度ハブにつなぐと、機器が使えるようになります。',
     noDevices: 'この施設の機器は、まだ登録されていません。ハブの画面で登録すると、ここに出ます。',
-    columns: ['機器', '場所', '接続', '最後のデータ', '電池', '時計のずれ', '拒否'],
+    columns: ['機器', '場所と種類', '接続', '最後のデータ', '電池', '時計のずれ', '拒否'],
     on: '接続中',
     off: '切断',
     clockGood: '正常',
@@ -79,7 +79,7 @@ const WORDS = {
     fullFault: 'The disk takes nothing. Devices hold their packs back. Check the disk.',
     noList: 'The list of devices has not come from the hub yet. Devices can sign in when the hub was reached once.',
     noDevices: 'No device of this facility is registered yet. Register one on the hub’s pages and it appears here.',
-    columns: ['Device', 'Place', 'Connection', 'Last data', 'Battery', 'Clock', 'Refused'],
+    columns: ['Device', 'Place and kind', 'Connection', 'Last data', 'Battery', 'Clock', 'Refused'],
     on: 'Online',
     off: 'Offline',
     clockGood: 'right',
@@ -152,7 +152,8 @@ const isOver = alarm => alarm.ended && alarm.acknowledged;
 function showAlarms() {
   const open = status.alarms.filter(alarm => !isOver(alarm));
   const over = status.alarms.filter(isOver);
-  get('calm').hidden = open.length > 0;
+  // Nothing is said to be calm that nobody knows.
+  get('calm').hidden = open.length > 0 || lost;
   const list = get('alarms');
   const before = new Map([...list.children].map(item => [item.dataset.id, item]));
   const items = open.map(alarm => fill(before.get(alarm.id) ?? newItem(alarm.id), alarm));
@@ -366,7 +367,7 @@ setInterval(() => {
   if (events.readyState === EventSource.CLOSED) events = listen();
   if (Date.now() - heardAt < SILENT_AFTER) return;
   lost = true;
-  if (status) showHub();
+  if (status) show();
   else say('hub', false, words().silent);
 }, 5000);
 show();
