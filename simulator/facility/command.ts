@@ -1,4 +1,5 @@
 // The command line of the simulated facility.
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type OrderedEpisode, startFacility } from './facility.ts';
 import { parseFault } from './faults.ts';
@@ -13,6 +14,8 @@ Runs a facility's devices as real MQTT clients, in real time, until Ctrl-C.
   --plan FILE              who is there and how devices sign in (JSON, below; "npm run simulate -- register" makes one)
   --gateway URL            the gateway's broker, mqtt://host:1884, in place of the plan's brokerUrl
   --direct URL             the hub's own broker, mqtt://host:1883, in place of the plan's brokerUrl
+  --ca FILE                PEM of the hub's authority, to trust the broker of an mqtts:// URL
+  --cert FILE --key FILE   PEM, to sign in by certificate: of the one device that --devices and --residents leave in the plan
   --devices LIST           only these profiles of the plan, e.g. bed,wrist,call-button
   --residents N            only the first N residents of the plan
   --connect-rate N         connections opened a second (default 200)
@@ -37,9 +40,9 @@ ${faultHelp()}
   --relay PORT=HOST:PORT   listens on a port of this machine and passes everything on; wan-cut cuts it. Let the gateway reach the hub through
                            it (EDGE_HUB_URL=mqtt://127.0.0.1:PORT), or, without a gateway, the devices (--direct mqtt://127.0.0.1:PORT)
 
-The plan: {"facility","brokerUrl":"mqtt://host:port","seed"?,
+The plan: {"facility","brokerUrl":"mqtt://host:port","ca"?,"seed"?,
   "residents":[{"seed","devices":[{"device","profile":"bed"|"wrist"|"room"|"door"|"toilet"|"blood-pressure"|"thermometer"|"spo2"|"scale"|
-    "call-button"|"fall","secret"}]}],
+    "call-button"|"fall","secret" | "certificate":{"pem","key"}}]}],
   "presence":[{"device","secret","residents"?:[0,1]}]}
 
 Standard output, one JSON object a line: {"event":"history-sent"}, {"event":"live"}, {"event":"prodrome"|"episode","resident","at"},
@@ -97,6 +100,29 @@ export function narrowed(
   };
 }
 
+/** @returns the text of a PEM file. @throws Error naming the option. */
+export function pemIn(name: string, file: string): string {
+  try {
+    const text = readFileSync(file, 'utf8');
+    if (text.includes('-----BEGIN ')) return text;
+  } catch (cause) {
+    throw new Error(`--${name} ${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  throw new Error(`--${name} ${file} is no PEM file`);
+}
+
+/** The plan with the certificates that the options name. @throws Error in words. */
+function trusted(plan: FacilityPlan, { ca, cert, key }: { ca?: string; cert?: string; key?: string }): FacilityPlan {
+  const made = ca === undefined ? plan : { ...plan, ca: pemIn('ca', ca) };
+  if (cert === undefined && key === undefined) return made;
+  const devices = [...made.residents.flatMap(resident => resident.devices), ...made.presence];
+  if (cert === undefined || key === undefined) throw new Error('--cert and --key belong together');
+  if (devices.length !== 1)
+    throw new Error(`--cert and --key are one device’s; the plan has ${devices.length}. Narrow it, or put "certificate" into the plan`);
+  devices[0]!.certificate = { pem: pemIn('cert', cert), key: pemIn('key', key) };
+  return made;
+}
+
 /** Runs the command until SIGINT or SIGTERM. @throws Error with the reason for the user. */
 export async function runFacility(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -106,6 +132,9 @@ export async function runFacility(args: string[]): Promise<void> {
       plan: { type: 'string' },
       gateway: { type: 'string' },
       direct: { type: 'string' },
+      ca: { type: 'string' },
+      cert: { type: 'string' },
+      key: { type: 'string' },
       devices: { type: 'string' },
       residents: { type: 'string' },
       'connect-rate': { type: 'string', default: '200' },
@@ -128,7 +157,7 @@ export async function runFacility(args: string[]): Promise<void> {
     return;
   }
   if (!values.plan) throw new Error('--plan FILE is missing');
-  const plan = narrowed(readPlan(values.plan), values);
+  const plan = trusted(narrowed(readPlan(values.plan), values), values);
   const share = (name: 'duplicates' | 'lose' | 'wrong-unit' | 'out-of-range') => numberIn(name, values[name], 0, 1);
   const options = {
     plan,

@@ -74,6 +74,7 @@ export function startFacility(options: FacilityOptions): Facility {
   const fleet = new Fleet({
     facility: plan.facility,
     brokerUrl: plan.brokerUrl,
+    ca: plan.ca,
     devices: [...plan.residents.flatMap(({ devices }) => devices), ...plan.presence],
     faults,
     bufferPacks: Math.ceil(historyHours * 6) + 1000,

@@ -8,6 +8,8 @@ export interface FleetOptions {
   facility: string;
   brokerUrl: string;
   devices: PlannedDevice[];
+  /** PEM of the authority that the broker is trusted by, for `mqtts://`. */
+  ca?: string;
   faults: Faults;
   /** Packs each device may hold while it cannot send. */
   bufferPacks: number;
@@ -25,16 +27,19 @@ export class Fleet {
   readonly #opening: NodeJS.Timeout;
 
   /** @throws Error for a device with an unknown profile or a wrong user name. */
-  constructor({ facility, brokerUrl, devices, faults, bufferPacks, connectRate = 200, seed = '', onFault }: FleetOptions) {
+  constructor({ facility, brokerUrl, devices, ca, faults, bufferPacks, connectRate = 200, seed = '', onFault }: FleetOptions) {
     const quantities = quantitiesByProfile();
-    for (const { device, profile, username, secret } of devices) {
+    for (const { device, profile, username, secret, certificate } of devices) {
       const known = quantities.get(profile);
       if (!known) throw new Error(`The device ${device} has the profile "${profile}", which is not known`);
       if (username !== undefined && username !== `${facility}/${device}`)
         throw new Error(`The device ${device} signs in as "${facility}/${device}", not "${username}"`);
       if (this.#members.has(device)) throw new Error(`The device ${device} is in the plan twice`);
+      if (!secret && !certificate) throw new Error(`The device ${device} has neither a secret nor a certificate`);
       const options = {
-        ...{ url: brokerUrl, facility, device, secret, bufferPacks, reconnectMilliseconds: 1000 },
+        ...{ url: brokerUrl, facility, device, bufferPacks, reconnectMilliseconds: 1000 },
+        ...(certificate ? { cert: certificate.pem, key: certificate.key } : { secret }),
+        ...(ca ? { ca } : {}),
         onFault: (error: Error) => onFault(device, error.message),
         onRefused: (payload: Buffer) => onFault(device, `refused: ${payload.toString('utf8').slice(0, 300)}`),
       };

@@ -10,12 +10,16 @@ const Device = z.object({
   profile: z.string().default('presence'),
   /** `<facility>/<device>` if missing. */
   username: z.string().optional(),
-  secret: z.string().min(1),
+  secret: z.string().min(1).optional(),
+  /** In place of the secret, over `mqtts://`: PEM, as the hub gave it when the device was registered. */
+  certificate: z.object({ pem: z.string().min(1), key: z.string().min(1) }).optional(),
 });
 const PlanSchema = z.object({
   facility: id,
   /** Of the edge's local broker (or the hub's own): `mqtt://host:port`. */
   brokerUrl: z.url({ protocol: /^mqtts?$/, hostname: /.*/ }),
+  /** PEM of the authority that the broker is trusted by, for `mqtts://`. */
+  ca: z.string().optional(),
   /** Seed of the building; the facility's id if missing. */
   seed: z.union([z.string(), z.number()]).optional(),
   residents: z

@@ -1,6 +1,6 @@
 // The command line of the replay.
 import { parseArgs } from 'node:util';
-import { numberIn, untilAsked } from '../facility/command.ts';
+import { numberIn, pemIn, untilAsked } from '../facility/command.ts';
 import { parseFault } from '../facility/faults.ts';
 import { faultHelp } from '../facility/fleet.ts';
 import { signInAsManager } from '../registration.ts';
@@ -27,6 +27,7 @@ recorded time of day is kept, the days are moved. What lies before now is sent a
   --plan FILE       where devices and secrets are kept; used again by later runs (default replay-plan.json)
   --gateway URL     the gateway's broker, mqtt://host:1884
   --direct URL      the hub's own broker, mqtt://host:1883
+  --ca FILE         PEM of the hub's authority, to trust the broker of an mqtts:// URL
   --connect-rate N  connections opened a second (default 200)
   --fault …         faults on demand, as "npm run simulate -- facility --help" says; times count from the start:
 ${faultHelp()}
@@ -56,6 +57,7 @@ export async function runReplay(args: string[]): Promise<void> {
       plan: { type: 'string', default: 'replay-plan.json' },
       gateway: { type: 'string' },
       direct: { type: 'string' },
+      ca: { type: 'string' },
       'connect-rate': { type: 'string', default: '200' },
       fault: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', short: 'h', default: false },
@@ -112,6 +114,7 @@ export async function runReplay(args: string[]): Promise<void> {
       tell,
       warn: say,
     },
+    ca: values.ca === undefined ? undefined : pemIn('ca', values.ca),
     loginOf: (home, sensor) => logins.get(`${home} ${sensor}`),
   });
   try {

@@ -15,6 +15,8 @@ export interface PlayOptions {
   recording: Recording;
   facility: string;
   brokerUrl: string;
+  /** PEM of the authority that the broker is trusted by, for `mqtts://`. */
+  ca?: string;
   /** Secret of a home's sensor; undefined when it is not registered. */
   loginOf(home: string, sensor: string): { device: string; secret: string } | undefined;
   /** Recorded time runs so many times as fast from now on; times then shrink with it. Default 1. */
@@ -105,7 +107,7 @@ export function play(options: PlayOptions): Player {
   const complained = new Set<string>();
   const past = Math.max(...tracks.map(({ next, end }) => end - next));
   const fleet = new Fleet({
-    ...{ facility, brokerUrl, devices: logins, faults: NO_FAULTS, connectRate: options.connectRate },
+    ...{ facility, brokerUrl, ca: options.ca, devices: logins, faults: NO_FAULTS, connectRate: options.connectRate },
     bufferPacks: Math.ceil(past / PACK) + 1000,
     onFault(device, reason) {
       const refusal = /"reason":"([a-z-]+)"/.exec(reason)?.[1];
