@@ -105,13 +105,19 @@ export interface CauseRaiser {
   clear(cause: { patient: string; kind: Cause['kind']; at: Date | number }): Promise<void>;
 }
 
+/** From where on a resident is watched, an alert is raised, and below which the risk has fallen. */
+export interface Levels {
+  watch: number;
+  act: number;
+  clear: number;
+}
+
 /** What the predict role asks of the alerts, each cycle. */
 export interface AlertRaiser {
   /** Raises, and notes that a risk has fallen, by `models/alert-rule.ts`. Returns the ids of alerts raised now. */
-  consider(
-    cycle: { patient: string; facility: string; prediction: PredictionView }[],
-    levels: { watch: number; act: number; clear: number },
-  ): Promise<string[]>;
+  consider(cycle: { patient: string; facility: string; prediction: PredictionView }[], levels: Levels): Promise<string[]>;
+  /** Levels of those facilities that have chosen an alarm budget for this version of the model. */
+  levelsFor(model: { name: string; version: string }, facilities: string[]): Promise<Map<string, Levels>>;
   /** Alerts of the last day whose prediction is not in the record yet. */
   withoutAssessment(): Promise<{ id: string; patient: string; prediction: PredictionView }[]>;
   /** The prediction of an alert is now RiskAssessment `assessment`. */

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import { decide } from '../../models/alert-rule.ts';
 import type { Database } from '../store/index.ts';
+import { levelsByBudget } from './budget.ts';
 import { changing } from './changing.ts';
 import type { AlertRaiser, PredictionView } from './contract.ts';
 import { type AlertRow, lastAlerts } from './store.ts';
@@ -52,6 +53,7 @@ export function alertRaiser({ database, log, now }: { database: Database; log: L
       for (const alert of raised) log.info({ alert }, 'alert raised');
       return raised;
     },
+    levelsFor: (model, facilities) => levelsByBudget(database.kysely, model, facilities),
     async withoutAssessment() {
       const since = new Date(now() - 24 * 3_600_000);
       const { rows } = await sql<{ id: string; patient: string; prediction: PredictionView }>`
