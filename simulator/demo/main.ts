@@ -147,9 +147,8 @@ async function run(wanted: Wanted) {
       EDGE_DATA: path.join(demoData, 'edge'),
       EDGE_PORT: String(edgePort),
       EDGE_STATUS_PORT: String(edgeStatus),
-      EDGE_HUB_URL: `mqtt://127.0.0.1:${mqtt}`,
       EDGE_FACILITY: world.organizations.home,
-      EDGE_SECRET: world.gateway.secret,
+      ...edgeSignIn(world.gateway, demoData, { mqtt, mqtts }),
     });
     await edge.line(line => line.includes('"ready"') || line.includes('ready'));
 
@@ -198,6 +197,27 @@ async function run(wanted: Wanted) {
     console.error(`\nThe demonstration cannot go on: ${(error as Error).message}`);
     await end(1);
   }
+}
+
+/** The gateway's side of its credentials: certificate, key and the hub's authority in files, over TLS; or its secret. */
+function edgeSignIn(
+  { secret, certificate }: World['gateway'],
+  demoData: string,
+  { mqtt, mqtts }: { mqtt: number; mqtts: number },
+): Record<string, string> {
+  if (!certificate) return { EDGE_HUB_URL: `mqtt://127.0.0.1:${mqtt}`, EDGE_SECRET: secret };
+  const file = (name: string, text: string) => {
+    const at = path.join(demoData, name);
+    // What is there stays as it is: the gateway takes a file that changes for a newer certificate.
+    if (!existsSync(at)) writeFileSync(at, text, { mode: 0o600 });
+    return at;
+  };
+  return {
+    EDGE_HUB_URL: `mqtts://localhost:${mqtts}`,
+    EDGE_CERT: file('gateway.cert.pem', certificate.pem),
+    EDGE_KEY: file('gateway.key.pem', certificate.key),
+    EDGE_CA: file('ca.pem', certificate.ca),
+  };
 }
 
 const ROLE_NAMES = {
