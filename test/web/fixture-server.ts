@@ -32,6 +32,8 @@ export interface FixtureHub {
   raise(patient: string, more?: Partial<AlertView>): AlertView;
   vitals(live: LiveVitals): void;
   bench(message: BenchMessage): void;
+  /** A device of this facility does better or worse. */
+  coverageChanged(facility: string): void;
   /** Cuts every live connection and refuses new ones until called with false. */
   cutLive(cut: boolean): void;
   close(): Promise<void>;
@@ -213,7 +215,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
   const live = io.of('/live');
   live.use((_, next) => next(refuseLive ? new Error('cut') : undefined));
   live.on('connection', socket => {
-    for (const name of ['floor:follow', 'vitals:watch', 'bench:watch'])
+    for (const name of ['floor:follow', 'vitals:watch', 'bench:watch', 'coverage:follow'])
       socket.on(name, (message: Record<string, string>, answer?: (body: { ok: true }) => void) => {
         void socket.join(`${name} ${Object.values(message)[0]}`);
         answer?.({ ok: true });
@@ -277,6 +279,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     },
     vitals: payload => void live.emit('vitals', payload),
     bench: payload => void live.emit('bench', payload),
+    coverageChanged: facility => void live.emit('coverage:changed', { facility }),
     cutLive: cut => {
       refuseLive = cut;
       if (cut) live.disconnectSockets(true);

@@ -4,7 +4,7 @@ import { DEFAULT_ON_CALL, type OnCallView } from '../../hub/alerts/on-call.ts';
 import type { EncounterView, Invitable } from '../../hub/consult/contract.ts';
 import type { PersonRole, RoleAt } from '../../hub/identity/actor.ts';
 import type { PersonView, SessionView } from '../../hub/identity/contract.ts';
-import type { CoverageView, DeviceView, RefusalView } from '../../hub/ingest/contract.ts';
+import type { CoverageView, DeviceHealth, DeviceView, HealthSign, RefusalView } from '../../hub/ingest/contract.ts';
 import type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../hub/records/contract.ts';
 import type { DayView, Series } from '../../hub/vitals/contract.ts';
 
@@ -287,6 +287,33 @@ export function facts(now: number): Facts {
     alerts: [alerts[0]!],
   };
 
+  const well: DeviceHealth = {
+    ...{ worst: 'good', signs: [], connected: true, battery: 0.84, clockOffsetSeconds: 0.2, gaps: [] },
+    sequence: { missing: 0, late: 4, resets: 1 },
+  };
+  const signs = {
+    silent: {
+      ...{ sign: 'silent', level: 'bad', since: ago(22) },
+      text: { ja: 'データが届いていません。', en: 'No data arrives.' },
+      action: { ja: '電源とケーブルをたしかめてください。', en: 'Check the power and the cable.' },
+    },
+    battery: {
+      ...{ sign: 'battery-low', level: 'attention', since: ago(190) },
+      text: { ja: '電池がのこりすくないです（12％）。', en: 'The battery is low (12 %).' },
+      action: { ja: '電池をかえるか、充電してください。', en: 'Change or charge it.' },
+    },
+    refused: {
+      ...{ sign: 'refused', level: 'attention', since: ago(9) },
+      text: { ja: '受け取れないデータがありました。', en: 'Some of its data was refused.' },
+      action: { ja: '下の「断られた理由」を機器の会社に見せてください。', en: 'Show the reasons below to the device’s maker.' },
+    },
+    never: {
+      ...{ sign: 'never', level: 'bad', since: ago(400) },
+      text: { ja: 'まだ一度も届いていません。', en: 'Nothing was ever heard from it.' },
+      action: { ja: '機器に鍵を入れて、電源を入れてください。', en: 'Put its credentials into the device and switch it on.' },
+    },
+  } satisfies Record<string, HealthSign>;
+  const ill = (worst: DeviceHealth['worst'], ...found: HealthSign[]): DeviceHealth => ({ ...well, worst, signs: found });
   const device = (name: string, profile: string, label: string, subject: number | null, more: Partial<DeviceView> = {}): DeviceView => ({
     device: name,
     facility: 'himawari',
@@ -300,11 +327,14 @@ export function facts(now: number): Facts {
     refused: 0,
     createdAt: ago(40_000),
     revokedAt: null,
+    health: more.revokedAt ? null : well,
     ...more,
   });
   const coverage: CoverageView = {
     facility: 'himawari',
     facilityName: '特別養護老人ホーム ひまわり',
+    gateway: { connected: true, since: ago(9000) },
+    changesAt: null,
     residents: names.map((name, index) => ({
       patient: `r${String(index + 1).padStart(2, '0')}`,
       name,
@@ -317,9 +347,26 @@ export function facts(now: number): Facts {
     devices: [
       device('bed-101', 'bed', 'ベッドセンサー', 0),
       device('room-101', 'room', '室内環境センサー', 0),
-      device('bed-201', 'bed', 'ベッドセンサー', 6, { state: 'silent', lastSample: ago(22) }),
-      device('wrist-205', 'wrist', '腕時計型センサー', 10, { state: 'late', lastSample: ago(4), refused: 3 }),
-      device('door-spare', 'door', 'ドアセンサー', null, { state: 'never', lastSample: null, accepted: 0 }),
+      device('bed-201', 'bed', 'ベッドセンサー', 6, {
+        ...{ state: 'silent', lastSample: ago(22) },
+        health: {
+          ...ill('bad', signs.silent, signs.battery),
+          ...{ connected: false, battery: 0.12, sequence: { missing: 37, late: 112, resets: 2 } },
+          gaps: [
+            { from: ago(1100), to: ago(1040) },
+            { from: ago(410), to: ago(390) },
+            { from: ago(22), to: ago(0) },
+          ],
+        },
+      }),
+      device('wrist-205', 'wrist', '腕時計型センサー', 10, {
+        ...{ state: 'late', lastSample: ago(4), refused: 3 },
+        health: ill('attention', signs.refused),
+      }),
+      device('door-spare', 'door', 'ドアセンサー', null, {
+        ...{ state: 'never', lastSample: null, accepted: 0 },
+        health: { ...ill('bad', signs.never), connected: null, battery: null, sequence: null },
+      }),
       device('bed-099', 'bed', 'ベッドセンサー', null, { revokedAt: ago(9000) }),
     ],
   };

@@ -382,6 +382,37 @@ describe('others', () => {
     });
   });
 
+  it('a manager sees the worst device first in words, looks closer at it by keyboard, and the page follows what the hub tells', async () => {
+    hub.signIn('manager');
+    await go('/coverage', '[data-testid=device-bed-201]');
+    const rows = () => page.locator('tbody tr').evaluateAll(list => list.map(row => (row as HTMLElement).dataset.testid));
+    expect(await rows()).toEqual(['bed-201', 'door-spare', 'wrist-205', 'bed-101', 'room-101', 'bed-099'].map(name => `device-${name}`));
+    await page.getByTestId('device-bed-201').getByText('電池がのこりすくないです（12％）。').waitFor();
+    await page.getByTestId('look-bed-201').focus();
+    await page.keyboard.press('Enter');
+    const detail = page.getByRole('dialog');
+    await detail.getByText('この24時間で 3回').waitFor();
+    await detail.getByText('電池をかえるか、充電してください。').waitFor();
+    expect(await violations()).toEqual([]);
+    await shot('coverage-detail');
+    await page.setViewportSize(PHONE);
+    await shot('coverage-detail-phone');
+    await page.setViewportSize(DESK);
+    await page.keyboard.press('Escape');
+    await expect.poll(() => detail.count()).toBe(0);
+    const [first, ...others] = hub.facts.coverage.devices;
+    const health = { ...first!.health!, worst: 'bad' as const, signs: hub.facts.coverage.devices[2]!.health!.signs };
+    hub.facts.coverage = {
+      ...{ ...hub.facts.coverage, gateway: { connected: false, since: new Date().toISOString() } },
+      devices: [{ ...first!, state: 'silent', health }, ...others],
+    };
+    hub.coverageChanged('himawari');
+    await page.getByTestId('gateway-away').waitFor();
+    await page.getByTestId('device-bed-101').getByText('データが届いていません。').waitFor();
+    expect(await violations()).toEqual([]);
+    await shot('coverage-gateway-away');
+  });
+
   it('a manager registers a device, sees its secret once, and is asked before revoking', async () => {
     hub.signIn('manager');
     await go('/coverage', '[data-testid=new-device]');

@@ -1,4 +1,5 @@
 // The types of the hub's interface that pages use: the only door from the web application to `hub/`, and for types alone.
+export type { LimitsView, LimitView } from '../../../hub/alarms/contract.ts';
 export type {
   AlertKind,
   AlertView,
@@ -18,6 +19,16 @@ export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantVi
 export type { ProblemBody, Text } from '../../../hub/http/problem.ts';
 export type { PersonRole, RoleAt } from '../../../hub/identity/actor.ts';
 export type { LinkView, PersonView, SessionView } from '../../../hub/identity/contract.ts';
-export type { BenchMessage, CoverageView, Credentials, DeviceView, ProfileView, RefusalView } from '../../../hub/ingest/contract.ts';
+export type {
+  BenchMessage,
+  CoverageView,
+  Credentials,
+  DeviceHealth,
+  DeviceView,
+  HealthSign,
+  HealthSignName,
+  ProfileView,
+  RefusalView,
+} from '../../../hub/ingest/contract.ts';
 export type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../../hub/records/contract.ts';
 export type { DayView, LiveEvents, LiveVitals, Series } from '../../../hub/vitals/contract.ts';

@@ -9,6 +9,7 @@ import { loadSession } from './session.svelte.ts';
 export interface Follow {
   'floor:follow': { facility: string };
   'vitals:watch': { patient: string };
+  'coverage:follow': { facility: string };
   'bench:watch': { device: string };
 }
 type Answer = { ok: true } | { ok: false; error: { code: string; ja: string; en: string } };
@@ -26,6 +27,7 @@ export const liveLostAt = (): number | null => state.lostAt;
 const LEAVE: Record<keyof Follow, string> = {
   'floor:follow': 'floor:leave',
   'vitals:watch': 'vitals:unwatch',
+  'coverage:follow': 'coverage:leave',
   'bench:watch': 'bench:unwatch',
 };
 
