@@ -45,6 +45,8 @@ export interface Facility {
 const HISTORY_PACK = 10 * MINUTE;
 const EPISODE_LENGTH = 25 * MINUTE;
 const STRONG = 1.6;
+/** Devices with the same trouble that are named; a broker that is away is everybody's. */
+const NAMED = 5;
 const PATIENCE = 2 * MINUTE;
 
 interface Due {
@@ -71,6 +73,7 @@ export function startFacility(options: FacilityOptions): Facility {
   const hallways = plan.presence.map((device, index) => ({ device: device.device, walkers: walkersOf(plan, index), inside: 0 }));
 
   const complained = new Map<string, string>();
+  const withReason = new Map<string, number>();
   const fleet = new Fleet({
     facility: plan.facility,
     brokerUrl: plan.brokerUrl,
@@ -83,7 +86,10 @@ export function startFacility(options: FacilityOptions): Facility {
     onFault(device, reason) {
       if (complained.get(device) === reason) return;
       complained.set(device, reason);
-      warn(`${device}: ${reason}`);
+      const devices = (withReason.get(reason) ?? 0) + 1;
+      withReason.set(reason, devices);
+      if (devices <= NAMED) warn(`${device}: ${reason}`);
+      else if (devices === NAMED + 1) warn(`… and further devices: ${reason}`);
     },
   });
 

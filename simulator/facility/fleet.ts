@@ -37,7 +37,9 @@ export class Fleet {
       if (this.#members.has(device)) throw new Error(`The device ${device} is in the plan twice`);
       if (!secret && !certificate) throw new Error(`The device ${device} has neither a secret nor a certificate`);
       const options = {
-        ...{ url: brokerUrl, facility, device, bufferPacks, reconnectMilliseconds: 1000 },
+        ...{ url: brokerUrl, facility, device, bufferPacks },
+        // Not all at the same moment, when the broker comes back.
+        reconnectMilliseconds: 1000 + ((this.#members.size * 37) % 1000),
         ...(certificate ? { cert: certificate.pem, key: certificate.key } : { secret }),
         ...(ca ? { ca } : {}),
         onFault: (error: Error) => onFault(device, error.message),
