@@ -83,19 +83,21 @@ export class AlarmBook {
   /**
    * Judges a device's readings by its profile's rules and its resident's limits.
    * @param now ms since 1970 by the clock that the readings' times are in.
+   * @returns whether an alarm began.
    */
-  judge(device: RosterDevice, profile: Profile, points: readonly Point[], now: number): void {
-    if (!profile.alarms.length) return;
+  judge(device: RosterDevice, profile: Profile, points: readonly Point[], now: number): boolean {
+    if (!profile.alarms.length) return false;
     const before = this.#states.get(device.device) ?? {};
     const { state, changes } = judgeAlarms({ rules: profile.alarms, limits: device.limits, state: before, points, now });
     this.#states.set(device.device, state);
-    if (!changes.length) return;
+    if (!changes.length) return false;
     const changed = new Map<string, LocalAlarm>();
     for (const change of changes) {
       const alarm = change.change === 'began' ? this.#begin(device, profile, change) : this.#end(device.device, change);
       if (alarm) changed.set(alarm.id, alarm);
     }
     this.#write([...changed.values()], () => this.#putState.run(device.device, JSON.stringify(state)));
+    return changes.some(({ change }) => change === 'began');
   }
 
   /** A person has seen to it. @returns the alarm, or null when there is none of this id. */

@@ -41,6 +41,8 @@ export interface Arrived {
   payload: Uint8Array;
   /** Says whether a pack is the same one again. */
   mark: Buffer;
+  /** It began an alarm. */
+  urgent: boolean;
 }
 
 export class Arrivals {
@@ -70,9 +72,9 @@ export class Arrivals {
     try {
       decoded = decodeTimedPack(payload, format, receivedAt);
     } catch {
-      return { payload, mark };
+      return { payload, mark, urgent: false };
     }
-    if (decoded.pack.device !== device) return { payload, mark };
+    if (decoded.pack.device !== device) return { payload, mark, urgent: false };
     if (this.#again(device, mark, decoded, receivedAt)) return null;
     const profile = this.#options.profiles.get(this.#options.roster.get(device)?.profile ?? '');
     const clock = this.#observe(device, decoded, receivedAt, profile);
@@ -80,8 +82,8 @@ export class Arrivals {
     const pack = moves ? correctedPack(decoded, clock.correction) : decoded.pack;
     // Until the clock is known, a reading's age is what the device's own clock says.
     const now = clock.state.offset === null && pack.clock !== null ? pack.clock : receivedAt;
-    if (profile) this.#judge(device, profile, pack, now);
-    return { payload: moves || decoded.relative.size ? encoded(pack, format, payload) : payload, mark };
+    const urgent = profile !== undefined && this.#judge(device, profile, pack, now);
+    return { payload: moves || decoded.relative.size ? encoded(pack, format, payload) : payload, mark, urgent };
   }
 
   /** Times of its own make a pack one of a kind. One without, and without a number, may be a second press of the button. */
@@ -105,12 +107,12 @@ export class Arrivals {
     return known;
   }
 
-  #judge(device: string, profile: Profile, pack: Pack, now: number) {
+  #judge(device: string, profile: Profile, pack: Pack, now: number): boolean {
     const entry = this.#options.roster.get(device);
     const { points } = checkReadings(profile, pack, { receivedAt: now });
-    const battery = points.at(-1)?.values.battery;
+    const battery = points.findLast(({ values }) => values.battery !== undefined)?.values.battery;
     if (battery !== undefined) this.#clocks.get(device)!.battery = battery / 100;
-    if (entry) this.#options.alarms.judge(entry, profile, points, now);
+    return entry !== undefined && this.#options.alarms.judge(entry, profile, points, now);
   }
 }
 

@@ -1,5 +1,6 @@
 // Sends packs on to the hub with QoS 1. Two lanes: what comes in while connected goes at once; what had to wait follows at a limited
-// rate, oldest first. Each lane keeps the order of arrival; a pack goes from disk after the hub's PUBACK.
+// rate, oldest first. Each lane keeps the order of arrival; only packs that raised an alarm go before the backlog. A pack goes from disk
+// after the hub's PUBACK.
 import { connect, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
 import { gatewayDevicesTopic, gatewayTopic, gatewayUsername, parseTopic } from '../devices/index.ts';
@@ -11,6 +12,8 @@ const WINDOW = 256;
 const BACKLOG_WINDOW = 128;
 /** Live packs in memory; above it they join the backlog on disk. */
 const LIVE_LIMIT = 2000;
+/** Packs that raised an alarm while the hub was away, sent first when it is back; the others of them come with the backlog. */
+const URGENT_LIMIT = 200;
 /** With packs under way and no PUBACK for so long, the connection is made anew: the hub may have let one fall. Milliseconds. */
 const STALL = 120_000;
 /** The backlog's rate is dealt out in steps. */
@@ -141,6 +144,7 @@ export class Forwarder {
       this.#client.subscribe(gatewayTopic(facility, 'certificate'), { qos: 1 }, () => void this.#renew());
     }
     changed();
+    for (const pack of queue.urgent(URGENT_LIMIT)) if (!this.#busy.has(pack.id)) this.#send(pack, false);
     this.#pump();
   }
 

@@ -3,15 +3,14 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import { gatewayUsername, identityUri } from '../devices/index.ts';
-import { PemConverter, Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '../devices/x509.ts';
+import { gatewayUsername } from '../devices/index.ts';
+import { newRequest } from '../devices/request.ts';
 
 /** A certificate is renewed when it holds for no longer than this, ms. */
 export const RENEW_BEFORE = 30 * 86_400_000;
 /** A new certificate with which the hub did not let the gateway in, or a request without an answer, is followed by the next one so late, ms. */
 const AGAIN_AFTER = 6 * 3_600_000;
 const ANSWER_WITHIN = 60_000;
-const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 /** Faults of the network: they say nothing of a certificate. */
 const NETWORK = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN', 'ETIMEDOUT', 'EADDRNOTAVAIL'];
 
@@ -102,18 +101,9 @@ export class GatewayIdentity {
     const due = this.#asked || this.#current.notAfter - now < RENEW_BEFORE;
     if (!due || this.#next || now < this.#notBefore || (this.#request && now - this.#request.at < ANSWER_WITHIN)) return null;
     this.#request = { key: '', at: now };
-    const { facility } = this.#options;
-    const keys = await crypto.subtle.generateKey(P256, true, ['sign', 'verify']);
-    const uri = identityUri({ kind: 'gateway', facility });
-    const csr = await Pkcs10CertificateRequestGenerator.create({
-      name: [{ CN: [gatewayUsername(facility)] }],
-      keys,
-      signingAlgorithm: P256,
-      extensions: [new SubjectAlternativeNameExtension([{ type: 'url', value: uri }])],
-    });
-    const key = PemConverter.encode(await crypto.subtle.exportKey('pkcs8', keys.privateKey), PemConverter.PrivateKeyTag);
+    const { csr, key } = await newRequest(gatewayUsername(this.#options.facility));
     this.#request = { key, at: now };
-    return csr.toString('pem');
+    return csr;
   }
 
   /**

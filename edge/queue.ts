@@ -20,6 +20,8 @@ export interface PackToKeep {
   mark: Buffer;
   /** ms since 1970. */
   at: number;
+  /** It raised an alarm: after a lost connection it goes before the backlog. */
+  urgent: boolean;
   /** Who waits for it, to be named in `withdraw`. */
   owner: object;
 }
@@ -71,12 +73,16 @@ export class PackQueue {
     this.#database = new DatabaseSync(file);
     // FULL: in WAL mode only this makes a commit survive a power cut (sqlite.org/pragma.html#pragma_synchronous).
     this.#database.exec(`pragma journal_mode = wal; pragma synchronous = full;
-      create table if not exists pack (id integer primary key autoincrement, topic text not null, payload blob not null, at integer not null default 0);
+      create table if not exists pack (id integer primary key autoincrement, topic text not null, payload blob not null,
+        at integer not null default 0, urgent integer not null default 0);
       create table if not exists correction (device text primary key, milliseconds integer not null) without rowid`);
     const columns = this.#database.prepare('pragma table_info(pack)').all();
-    if (!columns.some(({ name }) => name === 'at')) this.#database.exec('alter table pack add column at integer not null default 0');
+    for (const name of ['at', 'urgent'])
+      if (!columns.some(column => column.name === name))
+        this.#database.exec(`alter table pack add column ${name} integer not null default 0`);
+    this.#database.exec('create index if not exists pack_urgent on pack (id) where urgent = 1');
     this.#marks = new KeptMarks(this.#database);
-    this.#insert = this.#database.prepare('insert into pack (topic, payload, at) values (?, ?, ?)');
+    this.#insert = this.#database.prepare('insert into pack (topic, payload, at, urgent) values (?, ?, ?, ?)');
     this.#remove = this.#database.prepare('delete from pack where id = ?');
     this.#select = this.#database.prepare('select id, topic, payload from pack where id > ? and id <= ? order by id limit ?');
     this.#length = Number(this.#database.prepare('select count(*) as n from pack').get()?.n ?? 0);
@@ -161,6 +167,12 @@ export class PackQueue {
     return this.#select.all(after, until, limit) as unknown as StoredPack[];
   }
 
+  /** Packs that raised an alarm and are still here, the newest ones, oldest first. */
+  urgent(limit: number): StoredPack[] {
+    const newest = this.#database.prepare('select id, topic, payload from pack where urgent = 1 order by id desc limit ?').all(limit);
+    return (newest as unknown as StoredPack[]).reverse();
+  }
+
   /** Commits what is under way and closes. What still waits for room is rejected: its device keeps it. */
   close(): void {
     if (this.#timer) clearTimeout(this.#timer);
@@ -199,8 +211,8 @@ export class PackQueue {
     try {
       this.#database.exec('begin immediate');
       for (const { id } of settled) this.#remove.run(id);
-      for (const { topic, payload, device, mark, at } of taken) {
-        stored.push({ id: Number(this.#insert.run(topic, payload, at).lastInsertRowid), topic, payload });
+      for (const { topic, payload, device, mark, at, urgent } of taken) {
+        stored.push({ id: Number(this.#insert.run(topic, payload, at, Number(urgent)).lastInsertRowid), topic, payload });
         this.#marks.keep(device, mark, at);
       }
       this.#database.exec('commit');

@@ -182,6 +182,23 @@ test('the same button pressed twice without a clock and a number is two packs', 
   expect(edge.status().queue.packs).toBe(2);
 });
 
+test('when the hub is back it gets the readings of alarms before the backlog', async () => {
+  const { edge, port } = await cutOff({ backlogRate: 20 });
+  const bed = device(edge.port, 'bed-1');
+  for (let count = 0; count < 300; count++)
+    bed.publish([{ name: 'movement', unit: '/', value: 0.1, time: Date.now() - 3_600_000 + count }]);
+  await bed.flushed();
+  const button = device(edge.port, 'call-1');
+  press(button, false);
+  press(button);
+  await button.flushed();
+  const hub = await hubAt(port);
+  await expect
+    .poll(() => hub.packs.some(pack => pack.device === 'call-1' && pack.readings[0]?.value === true), { timeout: 10_000 })
+    .toBe(true);
+  expect(hub.packs.length).toBeLessThan(100);
+});
+
 describe('acknowledging', () => {
   test('takes the PIN where one is set; a few wrong ones end the guessing', async () => {
     const { edge } = await cutOff({ statusPin: '4711' });

@@ -1,6 +1,7 @@
 // The gateway between real devices (mqtt) and a real broker: what is acknowledged arrives, whatever happens in between.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { get } from 'node:http';
 import path from 'node:path';
 import { connectAsync } from 'mqtt';
@@ -72,6 +73,20 @@ describe('with the hub there', () => {
     hub.publish(gatewayDevicesTopic(FACILITY), rosterOf({ ...SECRETS, 'bed-1': 'a-new-secret' }), true);
     await expect.poll(() => bed.connected).toBe(false);
     await expect.poll(() => edge.status().devices.find(({ device }) => device === 'bed-1')?.connected).toBe(false);
+  });
+
+  test('while a secret is being changed the old and the new one let the device in', async () => {
+    const hub = await hubAt();
+    const edge = await edgeFor(hub.url);
+    await listKnown(edge);
+    const bed = device(edge.port, 'bed-1');
+    await expect.poll(() => bed.connected).toBe(true);
+    const formerSecretSha256 = createHash('sha256').update(SECRETS['bed-1']).digest('hex');
+    const list = rosterOf({ 'bed-1': 'a-new-secret' }, { 'bed-1': { formerSecretSha256 } });
+    hub.publish(gatewayDevicesTopic(FACILITY), list, true);
+    await expect.poll(() => edge.status().devices).toHaveLength(1);
+    const changed = device(edge.port, 'bed-1', { secret: 'a-new-secret' });
+    await expect.poll(() => changed.connected).toBe(true);
   });
 
   test('a device’s state and its last will reach the hub, and the hub’s refusal reaches the device', async () => {

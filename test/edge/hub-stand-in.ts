@@ -24,6 +24,7 @@ export interface Listed {
   profile?: string;
   place?: string;
   limits?: AlarmLimits;
+  formerSecretSha256?: string;
 }
 
 export async function startHubStandIn(

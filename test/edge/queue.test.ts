@@ -27,6 +27,7 @@ const pack = (number: number, by: object = owner) => ({
   device: 'bed-1',
   mark: Buffer.from(String(number).padStart(16, '0')),
   at: 1000 + number,
+  urgent: number >= 900,
   owner: by,
 });
 const onDisk = () => queue.read(0, Number.MAX_SAFE_INTEGER, 1000).map(({ payload }) => Number(Buffer.from(payload).toString()));
