@@ -6,7 +6,7 @@ import { gateSocket, type Login, MAX_PACK_BYTES, type Oversized, parseUsername, 
 import { Answers } from './answers.ts';
 import type { Certifier } from './certifier.ts';
 import type { Holder } from './credentials.ts';
-import { filterOf, heard, isOpen, openDeliveries } from './delivery.ts';
+import { filterOf, heard, isOpen, openDeliveries, restoreFrom } from './delivery.ts';
 import type { Directory, FacilityDirectory, HeldCredential } from './directory.ts';
 import type { Intake, Outcome, Publish } from './intake.ts';
 import type { Observer } from './observer.ts';
@@ -15,6 +15,7 @@ import { guardSocket } from './protocol.ts';
 import { type Allowance, Allowances, type Rates } from './rate.ts';
 import { maySubscribe, publicationOf } from './rights.ts';
 import { isSecret, sha256 } from './secret.ts';
+import { KeptSessions, type Subscribed } from './sessions.ts';
 import { clientOf, openTls, type TlsOptions } from './tls.ts';
 
 /** Largest packet: a pack of 64 KiB with its topic and header. */
@@ -104,6 +105,8 @@ export async function openBroker({
   const internalSha256 = sha256(mqttInternal).toString('hex');
   const deliveries = openDeliveries();
   const answers = new WeakMap<Client, Answers>();
+  const kept = new KeptSessions();
+  const keeping = new WeakSet<Client>();
   /** Why these are closed is known. */
   const ended = new WeakSet<Client>();
   /** Each connection is counted once, for the first thing that was wrong. */
@@ -155,6 +158,20 @@ export async function openBroker({
     return { login, credential: held.id, since, allowance: allowances.of(login.kind, usernameOf(login), performance.now()) };
   }
 
+  function begin(client: Client, { login }: Session) {
+    if (!keeping.has(client)) return kept.discard(client.id);
+    // To aedes the session is a clean one that begins with subscriptions: it would queue messages without end for those who are away.
+    client.clean = true;
+    follow(kept.resume(client, client.id, login.kind === 'hub' ? 'hub' : usernameOf(login)), client);
+  }
+  /** What the client subscribes at the hub's own topics. */
+  function follow(subscriptions: Subscribed[], client: Client) {
+    const following = subscriptions.filter(({ topic }) => mayNameStored(topic)).map(({ topic }) => topic);
+    if (following.length) followers.set(client, new Set([...(followers.get(client) ?? []), ...following]));
+    const devices = subscriptions.filter(({ topic }) => topic.startsWith('hub/1/')).map(({ topic }) => benchDevice(topic));
+    if (devices.length) benches.set(client, new Set([...(benches.get(client) ?? []), ...devices]));
+  }
+
   const options: AedesOptions = {
     // MQTT 3.1 ids are limited to 23 characters; ours carry the username in front (below).
     maxClientsIdLength: 1024,
@@ -168,13 +185,16 @@ export async function openBroker({
       // No one can take over another's session by its client id, and nothing is queued in memory for those who are away.
       const name = packet.username ?? nameShown(client);
       if (packet.clientId && name) packet.clientId = `${name}:${packet.clientId}`;
-      packet.clean = true;
+      if (!packet.clean) keeping.add(client);
       callback(null, true);
     },
     authenticate(client, username, password, callback) {
       signIn(client, username, password).then(
         session => {
-          if (!client.closed) sessions.set(client, session);
+          if (!client.closed) {
+            sessions.set(client, session);
+            begin(client, session);
+          }
           observer.signedIn(client, 0, session.login.kind === 'device' ? usernameOf(session.login) : undefined);
           callback(null, true);
         },
@@ -230,9 +250,11 @@ export async function openBroker({
     observer.keepAliveOver(client);
   });
   aedes.on('client', client => presence.came(sessions.get(client)?.login));
+  restoreFrom(aedes, id => kept.of(id));
   aedes.on('clientDisconnect', client => {
     // When the broker itself ends, nobody has left it.
     if (!stopped) presence.left(sessions.get(client)?.login);
+    kept.ended(client);
     sessions.delete(client);
     benches.delete(client);
     followers.delete(client);
@@ -248,15 +270,14 @@ export async function openBroker({
   // aedes keeps 'error' out of its types; without a listener it would end the process.
   (aedes as NodeJS.EventEmitter).on('error', error => log.error({ err: error }, 'the broker failed at something'));
   aedes.on('subscribe', (subscriptions, client) => {
-    const following = subscriptions.filter(({ topic, qos }) => (qos as number) !== 128 && mayNameStored(topic)).map(({ topic }) => topic);
-    if (following.length) followers.set(client, new Set([...(followers.get(client) ?? []), ...following]));
-    const devices = subscriptions
-      .filter(({ topic, qos }) => topic.startsWith('hub/1/') && (qos as number) !== 128)
-      .map(({ topic }) => benchDevice(topic));
-    if (devices.length) benches.set(client, new Set([...(benches.get(client) ?? []), ...devices]));
+    const granted = subscriptions.filter(({ qos }) => (qos as number) !== 128).map(({ topic, qos }) => ({ topic, qos: qos as 0 | 1 | 2 }));
+    for (const { topic, qos } of granted) kept.subscribed(client, topic, qos);
+    follow(granted, client);
   });
   aedes.on('unsubscribe', (topics, client) => {
     deliveries.removed(client, topics);
+    // A connection that ends is unsubscribed too; its session is not.
+    if (!client.closed) kept.unsubscribed(client, topics);
     for (const topic of topics) {
       benches.get(client)?.delete(benchDevice(topic));
       const following = followers.get(client);

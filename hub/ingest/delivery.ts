@@ -2,7 +2,7 @@
 // message's and the highest granted to any of its filters that match (section 3.8.4, MQTT-3.3.5-1); aedes takes that of whichever filter it
 // comes upon first. And a filter that stands twice in one SUBSCRIBE is answered twice (MQTT-3.9.3-1); aedes answers it once.
 import type { EventEmitter } from 'node:events';
-import type { Client, PublishPacket } from 'aedes';
+import type { Aedes, Client, PublishPacket } from 'aedes';
 
 type Deliver = (packet: PublishPacket, done: (error?: Error) => void) => void;
 /** What aedes keeps of a client and does not put into its types. */
@@ -75,6 +75,12 @@ function keepTwins({ cmd, subscriptions }: Parsed) {
 export function filterOf(subscription: { topic: string }): string {
   subscription.topic = String(subscription.topic);
   return subscription.topic;
+}
+
+/** Where aedes asks for the subscriptions with which a session begins that is resumed. */
+export function restoreFrom(aedes: Aedes, of: (clientId: string) => { topic: string; qos: number }[]): void {
+  const { persistence } = aedes as unknown as { persistence: { subscriptionsByClient(client: { id: string }): Promise<object[]> } };
+  persistence.subscriptionsByClient = async ({ id }) => of(id);
 }
 
 /** Whether the client's CONNACK is out and its connection not over. */

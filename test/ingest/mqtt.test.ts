@@ -228,22 +228,70 @@ test('a client that only sends packs keeps its connection beyond its keep-alive 
   expect(await client.closed).toBeGreaterThan(2200);
 });
 
-test('a session is never kept: CONNACK says so, and neither subscriptions nor messages wait (3.1.2.4, 3.2.2.2)', async () => {
+test('a session with clean session 0 is resumed: CONNACK says so, and its subscriptions are in force (3.1.2.4, MQTT-3.2.2-2)', async () => {
   const fields = { clientId: unique('kept'), flags: 0xc0 };
   const first = await signedIn(asHub(fields));
-  const topic = `care/1/${unique('facility')}/x/config`;
-  first.send(subscribe([[topic, 1]]));
-  await expect.poll(() => first.ofType(9)).toHaveLength(1);
+  const base = `care/1/${unique('facility')}/x`;
+  first.send(
+    subscribe([
+      [`${base}/config`, 1],
+      [`${base}/gone`, 1],
+      [`${base}/+`, 2],
+    ]),
+    packet(0xa2, [0, 5], text(`${base}/gone`)),
+  );
+  await expect.poll(() => first.ofType(11)).toHaveLength(1);
   first.socket.destroy();
-  const other = await signedIn(asHub());
-  other.send(publish(topic, 'meanwhile', { qos: 1 }));
-  await expect.poll(() => other.ofType(4)).toHaveLength(1);
-  const again = await signedIn(asHub(fields));
-  other.send(publish(topic, 'later', { qos: 1, id: 2 }));
-  await expect.poll(() => other.ofType(4)).toHaveLength(2);
-  again.send(PING);
-  await expect.poll(() => again.ofType(13)).toHaveLength(1);
-  expect(got(again)).toEqual([]);
+  const sender = await signedIn(asHub());
+  sender.send(publish(`${base}/config`, 'meanwhile', { qos: 0 }), PING);
+  await expect.poll(() => sender.ofType(13)).toHaveLength(1);
+  const again = open();
+  again.send(asHub(fields));
+  await expect.poll(() => connack(again)).toEqual([1, 0]);
+  sender.send(publish(`${base}/config`, 'later', { qos: 1, id: 2 }), publish(`${base}/other`, 'too', { qos: 2, id: 3 }));
+  await expect
+    .poll(() =>
+      got(again)
+        .map(({ qos, payload }) => [qos, payload])
+        .sort(),
+    )
+    .toEqual([
+      [1, 'later'],
+      [2, 'too'],
+    ]);
+});
+
+test('a session ends with clean session 1, and is nobody else’s (MQTT-3.1.2-6)', async () => {
+  const clientId = unique('kept');
+  const own = `care/1/${bed.facility}/${bed.device}/config`;
+  const first = await signedIn(asBed({ clientId, flags: 0xc0 }));
+  first.send(subscribe([[own, 1]]));
+  await expect.poll(() => first.ofType(9)).toHaveLength(1);
+  first.send(packet(0xe0));
+  await first.closed;
+  await signedIn(asHub({ clientId, flags: 0xc0 }));
+  const wrong = open();
+  wrong.send(asBed({ clientId, secret: 'wrong' }));
+  await wrong.closed;
+  const resumed = open();
+  resumed.send(asBed({ clientId, flags: 0xc0 }));
+  await expect.poll(() => connack(resumed)).toEqual([1, 0]);
+  // Whoever takes over takes the session over, too.
+  const second = open();
+  second.send(asBed({ clientId, flags: 0xc0 }));
+  await expect.poll(() => connack(second)).toEqual([1, 0]);
+  await resumed.closed;
+  const clean = await signedIn(asBed({ clientId }));
+  await second.closed;
+  clean.send(packet(0xe0));
+  await clean.closed;
+  const after = await signedIn(asBed({ clientId, flags: 0xc0 }));
+  const sender = await signedIn(asHub());
+  sender.send(publish(own, 'unheard', { qos: 1 }));
+  await expect.poll(() => sender.ofType(4)).toHaveLength(1);
+  after.send(PING);
+  await expect.poll(() => after.ofType(13)).toHaveLength(1);
+  expect(got(after)).toEqual([]);
 });
 
 test('the same client id of the same login takes over: the former connection is closed (MQTT-3.1.4-2)', async () => {
