@@ -6,7 +6,19 @@ import type { PractitionerRole } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { connect } from 'mqtt';
 import { limitRoutes } from '../alarms/index.ts';
-import { alertRoutes, attachAlerts, openAlerts } from '../alerts/index.ts';
+import {
+  alertRoutes,
+  askDoctor,
+  attachAlerts,
+  budgetRoutes,
+  handoverRoutes,
+  onCallRoutes,
+  openAlerts,
+  openHandovers,
+  openReach,
+  pushRoutes,
+  readCard,
+} from '../alerts/index.ts';
 import { openBench } from '../bench/index.ts';
 import { startConsult } from '../consult/index.ts';
 import { healthRoutes, makeApp, openSockets } from '../http/index.ts';
@@ -64,6 +76,7 @@ await runRole('care', async context => {
   mqtt.on('error', error => log.warn({ problem: error.message }, 'the broker cannot be reached'));
 
   const alerts = openAlerts({ database, records, log });
+  const reach = openReach({ config, database, records });
   const server = createServer();
   const sockets = openSockets(server, identity.actorOf);
   const recheck = () => void sockets.recheck();
@@ -102,7 +115,11 @@ await runRole('care', async context => {
           alertsOf: alerts.of,
         }),
       ],
-      ['/api/alerts', alertRoutes({ alerts, records, config })],
+      ['/api/alerts/on-call', onCallRoutes({ database, ways: reach.ways, staff: reach.staff })],
+      ['/api/alerts/budget', budgetRoutes({ database, alerts, card: readCard() })],
+      ['/api/alerts/handover', handoverRoutes({ handovers: openHandovers({ database, alerts }), database })],
+      ['/api/alerts/push', pushRoutes(reach.push)],
+      ['/api/alerts', alertRoutes({ alerts, records, config, askDoctor: askDoctor({ database, alerts, request: consult.request }) })],
       ['/api/alarms', limitRoutes({ database, records })],
       ['/api/consult', consult.routes],
       [
@@ -132,6 +149,7 @@ await runRole('care', async context => {
     detail: () => ({ workers: consult.workers().length }),
     async close() {
       await stopAlerts();
+      reach.close();
       await stopCoverage();
       stopVitals();
       await bench.close();

@@ -9,13 +9,16 @@ import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import { Server } from 'socket.io';
 import { loadProfiles } from '../../devices/index.ts';
+import type { Budget } from '../../hub/alerts/budget.ts';
 import type { AlertView, RiskState } from '../../hub/alerts/contract.ts';
 import type { OnCallView } from '../../hub/alerts/on-call.ts';
 import { DEFAULT_SHIFTS } from '../../hub/alerts/shifts.ts';
+import type { RunView } from '../../hub/bench/contract.ts';
 import type { PersonRole } from '../../hub/identity/actor.ts';
 import type { SessionView } from '../../hub/identity/contract.ts';
 import type { BenchMessage, Credentials } from '../../hub/ingest/contract.ts';
 import type { LiveVitals } from '../../hub/vitals/contract.ts';
+import { benchFixture } from './bench-fixtures.ts';
 import { type Facts, facts, sessionFor } from './fixtures.ts';
 
 export interface FixtureHub {
@@ -32,6 +35,8 @@ export interface FixtureHub {
   raise(patient: string, more?: Partial<AlertView>): AlertView;
   vitals(live: LiveVitals): void;
   bench(message: BenchMessage): void;
+  /** Conformance runs: what is listed, and a change told live. */
+  checks: { list(runs: RunView[]): void; tell(view: RunView): void };
   /** A device of this facility does better or worse. */
   coverageChanged(facility: string): void;
   /** Cuts every live connection and refuses new ones until called with false. */
@@ -142,6 +147,17 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     .post('/records/deliveries/:id/retry', context => context.json({}))
     .get('/alerts/floor', context => context.json(hub.facts.floor))
     .get('/alerts', context => context.json(hub.facts.alerts))
+    .get('/alerts/budget/:facility', context => context.json(hub.facts.model))
+    .put('/alerts/budget/:facility', async context => {
+      const { act } = hub.facts.model.points[0]!;
+      const budget = await context.req.json<Budget>();
+      hub.facts.model = {
+        ...hub.facts.model,
+        act,
+        budget: { ...budget, act, changedBy: '田中 誠', changedAt: new Date().toISOString(), forThisVersion: true },
+      };
+      return context.json(hub.facts.model);
+    })
     .get('/alerts/on-call/:facility', context => context.json(hub.facts.onCall))
     .put('/alerts/on-call/:facility', async context => {
       const { steps } = await context.req.json<Pick<OnCallView, 'steps'>>();
@@ -198,6 +214,8 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     .post('/people/:account/link', context =>
       context.json({ url: `${hub.url}/s#example-of-a-token-that-is-long`, expires: new Date(Date.now() + 86_400_000).toISOString() }),
     );
+  let bench = benchFixture();
+  app.all('/api/bench/*', context => new Hono().route('/api/bench', bench.routes).fetch(context.req.raw));
   app.route('/api', api);
   app.get('/fhir/R4/Patient', context => context.json(hub.facts.patients));
   app.get('/fhir/R4/:type', context => context.json({ resourceType: 'Bundle', type: 'searchset' }));
@@ -215,7 +233,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
   const live = io.of('/live');
   live.use((_, next) => next(refuseLive ? new Error('cut') : undefined));
   live.on('connection', socket => {
-    for (const name of ['floor:follow', 'vitals:watch', 'bench:watch', 'coverage:follow'])
+    for (const name of ['floor:follow', 'vitals:watch', 'bench:watch', 'check:watch', 'coverage:follow'])
       socket.on(name, (message: Record<string, string>, answer?: (body: { ok: true }) => void) => {
         void socket.join(`${name} ${Object.values(message)[0]}`);
         answer?.({ ok: true });
@@ -254,6 +272,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       refuseLive = false;
       hub.session = null;
       hub.facts = facts(Date.now());
+      bench = benchFixture();
       hub.requests = [];
     },
     raise: (patient, more) => {
@@ -279,6 +298,12 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     },
     vitals: payload => void live.emit('vitals', payload),
     bench: payload => void live.emit('bench', payload),
+    checks: {
+      list: runs => {
+        bench.runs = runs;
+      },
+      tell: view => void live.emit('check', view),
+    },
     coverageChanged: facility => void live.emit('coverage:changed', { facility }),
     cutLive: cut => {
       refuseLive = cut;

@@ -1,4 +1,6 @@
 // Invented facts for tests of pages, typed by the hub's contracts: one hospital, one facility of twelve residents, a few people.
+import { pointsOf, readCard } from '../../hub/alerts/budget.ts';
+import type { ModelView } from '../../hub/alerts/budget-routes.ts';
 import type { AlertView, FloorView, HandoverView, PredictionView, ResidentTile } from '../../hub/alerts/contract.ts';
 import { DEFAULT_ON_CALL, type OnCallView } from '../../hub/alerts/on-call.ts';
 import type { EncounterView, Invitable } from '../../hub/consult/contract.ts';
@@ -18,6 +20,7 @@ export interface Facts {
   floor: FloorView;
   alerts: AlertView[];
   onCall: OnCallView;
+  model: ModelView;
   handover: HandoverView;
   day: DayView;
   coverage: CoverageView;
@@ -29,6 +32,8 @@ export interface Facts {
 }
 
 const MINUTE = 60_000;
+/** The shipped model's own card: its figures are not invented. */
+const card = readCard();
 const model = { name: 'bpsd-tcn', version: '1.0.0' };
 const names = [
   '山本 ハナ',
@@ -485,6 +490,16 @@ export function facts(now: number): Facts {
     floor,
     alerts,
     onCall,
+    model: {
+      card,
+      trainedOn: { ja: 'シミュレーションの入居者で学習しました。', en: 'Trained on simulated residents.' },
+      running: true,
+      points: pointsOf(card),
+      residents: 12,
+      budget: null,
+      act: card.levels.act,
+      mayChange: true,
+    },
     handover,
     day,
     coverage,

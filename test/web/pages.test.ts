@@ -8,6 +8,7 @@ import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PersonRole } from '../../hub/identity/actor.ts';
 import { barriersOf, openBrowser } from '../harness/browser.ts';
+import { formerRun, RUN, runView } from './bench-fixtures.ts';
 import { type FixtureHub, startFixtureHub } from './fixture-server.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -30,10 +31,13 @@ const pages: { name: string; at: string; role: PersonRole | null; ready: string 
   { name: 'alert', at: '/alert/alert-r04', role: 'caregiver', ready: '[data-testid=outcome-episode]' },
   { name: 'handover', at: '/handover', role: 'caregiver', ready: 'ol a' },
   { name: 'on-call', at: '/on-call', role: 'manager', ready: '[data-testid=save-shifts]' },
+  { name: 'model', at: '/model', role: 'manager', ready: '[data-testid=save-budget]' },
   { name: 'resident', at: '/resident/r04', role: 'caregiver', ready: '.uplot canvas' },
   { name: 'coverage', at: '/coverage', role: 'manager', ready: '[data-testid=device-bed-101]' },
   { name: 'residents', at: '/residents', role: 'manager', ready: '[data-testid=first-floor]' },
   { name: 'bench', at: '/bench', role: 'maker', ready: '[data-testid=bench-bench-bed]' },
+  { name: 'contract', at: '/contract?device=bench-bed', role: 'maker', ready: '#examples' },
+  { name: 'report', at: `/bench/report/${RUN}`, role: 'maker', ready: '[data-testid=report-result]' },
   { name: 'profiles', at: '/profiles', role: 'maker', ready: 'pre' },
   { name: 'state', at: '/state', role: 'administrator', ready: '[data-testid=part-database]' },
   { name: 'organizations', at: '/organizations', role: 'administrator', ready: '[data-testid=first-organization]' },
@@ -238,6 +242,23 @@ describe('a manager', () => {
   });
 });
 
+describe('a manager’s alarm budget', () => {
+  it('shows the misses beside the alerts, and fewer alerts miss more', async () => {
+    hub.signIn('manager');
+    await go('/model', '[data-testid=budget]');
+    expect(await page.locator('main').textContent()).toContain('シミュレーションの入居者で学習');
+    const missed = () => page.getByTestId('missed').textContent();
+    await page.getByTestId('budget').press('End');
+    const many = [await page.getByTestId('burden').textContent(), await missed()];
+    await page.getByTestId('budget').press('Home');
+    expect([await page.getByTestId('burden').textContent(), await missed()]).not.toEqual(many);
+    await page.getByTestId('save-budget').click();
+    await expect.poll(() => page.locator('main').textContent()).toContain('田中 誠さんが');
+    const sent = hub.requests.find(({ line }) => line === 'PUT /api/alerts/budget/himawari')?.body;
+    expect(sent).toMatchObject({ caregivers: 2, shiftsADay: 2 });
+  });
+});
+
 describe('a carer', () => {
   beforeEach(() => hub.signIn('caregiver'));
 
@@ -429,6 +450,36 @@ describe('others', () => {
     await expect.poll(() => hub.requests.some(({ line }) => line === 'POST /api/devices/bed-101/revoke')).toBe(true);
   });
 
+  it('a manager rotates to a certificate for the device’s own request, or saves the key that the hub made, once', async () => {
+    hub.signIn('manager');
+    await page.setViewportSize(PHONE);
+    const certificate = { pem: 'CERT', key: 'KEY', ca: 'CA', notAfter: '2027-12-24T00:00:00Z' };
+    const made = { ...{ device: 'bed-101', facility: 'himawari', username: 'himawari/bed-101', secret: '', topic: 't' } };
+    const answer = { ...made, certificate, mqttUrl: 'mqtt://hub:1883', mqttsUrl: 'mqtts://hub:8883', formerUntil: '2026-12-01T00:00:00Z' };
+    await page.route('**/api/devices/bed-101/rotate*', route => route.fulfill({ json: answer }));
+    await go('/coverage', '[data-testid=device-bed-101]');
+    await page.getByRole('button', { name: 'bed-101 の新しい鍵' }).click();
+    await page.getByTestId('credential-kind').selectOption('csr');
+    await page.getByTestId('csr-text').fill('hello');
+    await shot('coverage-csr');
+    expect(await violations()).toEqual([]);
+    expect(await page.getByTestId('make-key').isDisabled()).toBe(true);
+    const request = '-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n';
+    await page.getByTestId('csr-file').setInputFiles({ name: 'bed.csr', mimeType: 'text/plain', buffer: Buffer.from(request) });
+    const sent = page.waitForRequest('**/rotate*');
+    await page.getByTestId('make-key').click();
+    expect((await sent).postDataJSON()).toEqual({ credential: 'certificate', csr: request });
+    await page.getByTestId('former-until').waitFor();
+    await shot('coverage-certificate');
+    expect(await violations()).toEqual([]);
+    const saving = page.waitForEvent('download');
+    await page.getByTestId('save-key').click();
+    const saved = await saving;
+    expect([saved.suggestedFilename(), readFileSync(await saved.path(), 'utf8')]).toEqual(['bed-101.key.pem', 'KEY']);
+    await page.getByTestId('secret-noted').click();
+    await expect.poll(() => page.getByTestId('save-key').count()).toBe(0);
+  });
+
   it('a maker sees a message and its verdict as it arrives', async () => {
     hub.signIn('maker');
     await go('/bench', '[data-testid=bench-bench-bed]');
@@ -447,6 +498,59 @@ describe('others', () => {
     expect(await page.getByTestId('bench-message').textContent()).toContain('単位が Hz');
     await shot('bench-live');
     expect(await violations()).toEqual([]);
+  });
+
+  it('a new maker sees the three steps and where to begin', async () => {
+    hub.signIn('maker');
+    hub.facts.benchDevices = [];
+    await go('/bench', '[data-testid=first-steps]');
+    await shot('bench-empty');
+    expect(await violations()).toEqual([]);
+    await page.getByTestId('first-steps').getByRole('link').click();
+    await page.locator('#examples').waitFor();
+  });
+
+  it('a maker copies code with the own device in it', async () => {
+    hub.signIn('maker');
+    await go('/contract', '#examples');
+    expect(await page.locator('main').textContent()).toContain('care/1/f1/bed-201/json');
+    await page.getByTestId('contract-device').selectOption('bench-bed');
+    await expect.poll(() => page.locator('main').textContent()).toContain('-u kikai/bench-bed');
+    expect(await page.locator('main').textContent()).toContain('mosquitto_pub -h hub.example');
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.getByRole('button', { name: 'MicroPython (umqtt.robust)をコピー' }).click();
+    expect(await page.evaluate<string>('navigator.clipboard.readText()')).toContain('MQTTClient("bench-bed", "hub.example"');
+  });
+
+  it('a maker starts the check, sees each verdict as it comes, and ends at the signed report', async () => {
+    hub.signIn('maker');
+    hub.checks.list([formerRun()]);
+    await go('/bench', '[data-testid=bench-bench-bed]');
+    await page.getByTestId('tab-check').click();
+    await page.getByTestId('start-check').click();
+    await page.getByTestId('stop-check').waitFor();
+    expect(hub.requests.find(({ line }) => line === 'POST /api/bench/runs')?.body).toEqual({ facility: 'kikai', device: 'bench-bed' });
+    expect(await page.getByTestId('check-unit').getAttribute('data-status')).toBe('waiting');
+    await expect
+      .poll(async () => {
+        hub.checks.tell(runView('running', { 'sign-in': 'pass', protocol: 'pass', 'client-id': 'pass', unit: 'fail' }));
+        return page.getByTestId('check-unit').getAttribute('data-status');
+      })
+      .toBe('fail');
+    expect(await page.getByTestId('check-unit').textContent()).toContain('届いたのは「Hz」');
+    await shot('bench-check');
+    expect(await violations()).toEqual([]);
+    await page.setViewportSize(PHONE);
+    await shot('bench-check-phone');
+    expect(await overflow()).toBeLessThanOrEqual(0);
+    const done = runView('done', { unit: 'fail', rotation: 'not-applicable' });
+    hub.checks.list([done, formerRun()]);
+    hub.checks.tell(done);
+    await expect.poll(() => page.getByTestId('check-outcome').textContent()).toContain('不合格');
+    await page.getByTestId('open-report').click();
+    await page.getByTestId('report-result').waitFor();
+    expect(await page.getByTestId('report-json').getAttribute('href')).toBe(`/api/bench/runs/${RUN}/report.json`);
+    await shot('bench-report-phone');
   });
 
   it('someone with two roles switches between them', async () => {

@@ -92,6 +92,12 @@ export const routes: Route[] = [
     page: page(() => import('./pages/floor/OnCall.svelte')),
   },
   {
+    path: '/model',
+    title: { ja: '予測のモデル', en: 'Prediction model' },
+    roles: ['caregiver', 'manager'],
+    page: page(() => import('./pages/model/Model.svelte')),
+  },
+  {
     path: '/resident/:patient',
     title: { ja: '入居者の一日', en: 'Resident’s day' },
     roles: ['caregiver', 'manager', 'doctor', 'specialist'],
@@ -192,6 +198,7 @@ export const navigation: Record<PersonRole, Entry[]> = {
     { path: '/residents', icon: 'heart' },
     { path: '/handover', icon: 'list' },
     { path: '/on-call', icon: 'bell' },
+    { path: '/model', icon: 'pulse' },
     { path: '/people', icon: 'people' },
   ],
   maker: [

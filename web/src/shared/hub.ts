@@ -13,6 +13,8 @@ export type {
   RiskState,
   Tier,
 } from '../../../hub/alerts/contract.ts';
+export type { LevelPoint } from '../../../hub/alerts/budget.ts';
+export type { ModelView } from '../../../hub/alerts/budget-routes.ts';
 export type { OnCallView, Step, Way } from '../../../hub/alerts/on-call.ts';
 export type { Shift } from '../../../hub/alerts/shifts.ts';
 export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantView, Pattern } from '../../../hub/consult/contract.ts';
