@@ -27,10 +27,20 @@ export interface CycleInput {
   now: number;
   /** How long this cycle's word stands, ms. */
   standsFor: number;
+  /** What a facility changes of the model. */
+  tuningOf(facility: string): Tuning;
+}
+
+/** The model as one facility uses it. */
+export interface Tuning {
+  version: string;
+  levels: RiskModel['levels'];
+  /** The probability to show for the model's own; keeps their order. */
+  calibrate(probability: number): number;
 }
 
 /** Predicts for all residents and moves `standing` on. No effects besides. */
-export function predictCycle({ model, residents, windowOf, standing, now, standsFor }: CycleInput): NewPrediction[] {
+export function predictCycle({ model, residents, windowOf, standing, now, standsFor, tuningOf }: CycleInput): NewPrediction[] {
   const found = residents.map(resident => {
     const window = windowOf(resident.patient);
     return { resident, vector: window ? featuresAt(window, now) : null };
@@ -42,9 +52,11 @@ export function predictCycle({ model, residents, windowOf, standing, now, stands
 
   return found.map(({ resident, vector }): NewPrediction => {
     const result = byPatient.get(resident.patient);
-    const probability = result ? result.probabilities[primary]! : null;
+    const tuning = tuningOf(resident.facility);
+    const base = result ? result.probabilities[primary]! : null;
+    const probability = base === null ? null : tuning.calibrate(base);
     const before = standing.get(resident.patient);
-    const level = levelOf(probability, before?.level, model.levels);
+    const level = levelOf(probability, before?.level, tuning.levels);
     const since = before?.level === level ? before.since : now;
     standing.set(resident.patient, { level, since });
     return {
@@ -54,13 +66,16 @@ export function predictCycle({ model, residents, windowOf, standing, now, stands
       standsUntil: now + standsFor,
       horizonMinutes: model.alertHorizon,
       probability,
-      probabilities: result ? Object.fromEntries(model.horizons.map((horizon, h) => [horizon, result.probabilities[h]!])) : {},
+      baseProbability: base,
+      probabilities: result
+        ? Object.fromEntries(model.horizons.map((horizon, h) => [horizon, tuning.calibrate(result.probabilities[h]!)]))
+        : {},
       coverage: vector?.coverage ?? 0,
-      reasons: result?.reasons ?? [],
+      reasons: (result?.reasons ?? []).map(reason => ({ ...reason, weight: probability! - tuning.calibrate(base! - reason.weight) })),
       abstained: result ? null : whyNot(vector),
       level,
       levelSince: since,
-      model: { name: model.name, version: model.version },
+      model: { name: model.name, version: tuning.version },
     };
   });
 }

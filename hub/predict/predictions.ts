@@ -16,6 +16,8 @@ export interface NewPrediction {
   horizonMinutes: number;
   /** null when abstained. */
   probability: number | null;
+  /** The shipped model's own, before a facility's calibration; the same when missing. */
+  baseProbability?: number | null;
   /** By minutes ahead. */
   probabilities: Record<string, number>;
   coverage: number;
@@ -78,6 +80,7 @@ export async function storePredictions(database: Database, cycle: NewPrediction[
     stands_until: new Date(one.standsUntil),
     horizon_minutes: one.horizonMinutes,
     probability: one.probability,
+    base_probability: one.baseProbability ?? one.probability,
     probabilities: one.probabilities,
     coverage: one.coverage,
     reasons: one.reasons,
@@ -88,12 +91,13 @@ export async function storePredictions(database: Database, cycle: NewPrediction[
     model_version: one.model.version,
   }));
   const { rows } = await sql<Row>`
-    insert into predictions (patient, facility, at, made_at, stands_until, horizon_minutes, probability, probabilities, coverage, reasons,
+    insert into predictions (patient, facility, at, made_at, stands_until, horizon_minutes, probability, base_probability, probabilities, coverage, reasons,
       abstained, level, level_since, model_name, model_version)
-    select patient, facility, at, made_at, stands_until, horizon_minutes, probability, probabilities, coverage, reasons,
+    select patient, facility, at, made_at, stands_until, horizon_minutes, probability, base_probability, probabilities, coverage, reasons,
       nullif(abstained, 'null'::jsonb), level, level_since, model_name, model_version
     from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as r(place int, patient text, facility text, at timestamptz,
-      made_at timestamptz, stands_until timestamptz, horizon_minutes int, probability double precision, probabilities jsonb,
+      made_at timestamptz, stands_until timestamptz, horizon_minutes int, probability double precision,
+      base_probability double precision, probabilities jsonb,
       coverage double precision, reasons jsonb, abstained jsonb, level text, level_since timestamptz, model_name text, model_version text)
     order by place
     returning *`.execute(database.kysely);
@@ -140,23 +144,52 @@ export async function predictionsOf(
   return rows.map(viewOf);
 }
 
+/**
+ * A facility's predictions of a span (ms since 1970), the first of each `everyMinutes` of each resident, without those that were abstained:
+ * for learning, which needs no more. In order of resident and time.
+ */
+export async function predictionsForLearning(
+  database: Database,
+  facility: string,
+  span: { from: number; to: number },
+  everyMinutes: number,
+): Promise<{ patient: string; at: number; base: number; shown: number }[]> {
+  const { rows } = await sql<{ patient: string; at: Date; base: number; shown: number }>`
+    select distinct on (patient, part) patient, at, base, shown from (
+      select patient, at, base_probability as base, probability as shown, floor(extract(epoch from at) / ${everyMinutes * 60}::int) as part
+      from predictions where facility = ${facility} and made_at >= ${new Date(span.from)} and made_at < ${new Date(span.to)}
+        and base_probability is not null) p
+    order by patient, part, at`.execute(database.kysely);
+  return rows.map(({ patient, at, base, shown }) => ({ patient, at: at.getTime(), base, shown }));
+}
+
 /** Says which model predicts from now on. */
 export async function announceModel(
   database: Database,
-  model: { name: string; version: string; trainedOn: Text },
+  model: { name: string; version: string; trainedOn: Text; alertHorizon: number },
   at: Date,
 ): Promise<void> {
   await sql`
-    insert into prediction_models (name, version, trained_on, started)
-    values (${model.name}, ${model.version}, ${JSON.stringify(model.trainedOn)}::jsonb, ${at})
-    on conflict (name, version) do update set trained_on = excluded.trained_on, started = excluded.started`.execute(database.kysely);
+    insert into prediction_models (name, version, trained_on, alert_horizon, started)
+    values (${model.name}, ${model.version}, ${JSON.stringify(model.trainedOn)}::jsonb, ${model.alertHorizon}, ${at})
+    on conflict (name, version) do update
+      set trained_on = excluded.trained_on, alert_horizon = excluded.alert_horizon, started = excluded.started`.execute(database.kysely);
+}
+
+export interface CurrentModel {
+  name: string;
+  version: string;
+  trainedOn: Text;
+  /** Minutes ahead that alerts are about. */
+  alertHorizon: number;
 }
 
 /** The model that predicts now; null before the first start. */
-export async function currentModel(database: Database): Promise<{ name: string; version: string; trainedOn: Text } | null> {
-  const { rows } = await sql<{ name: string; version: string; trained_on: Text }>`
-    select name, version, trained_on from prediction_models order by started desc limit 1`.execute(database.kysely);
-  return rows[0] ? { name: rows[0].name, version: rows[0].version, trainedOn: rows[0].trained_on } : null;
+export async function currentModel(database: Database): Promise<CurrentModel | null> {
+  const { rows } = await sql<{ name: string; version: string; trained_on: Text; alert_horizon: number }>`
+    select name, version, trained_on, alert_horizon from prediction_models order by started desc limit 1`.execute(database.kysely);
+  const [row] = rows;
+  return row ? { name: row.name, version: row.version, trainedOn: row.trained_on, alertHorizon: row.alert_horizon } : null;
 }
 
 /** Deletes predictions made before `before`, a portion at a time. Returns how many. */

@@ -8,11 +8,18 @@ import { service } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';
 import type { Database, SampleStore } from '../store/index.ts';
 import { everySeconds } from './clock.ts';
-import { predictCycle, type Standing } from './cycle.ts';
+import { predictCycle, type Standing, type Tuning } from './cycle.ts';
 import { announceModel, forgetPredictions, latestPredictions, storePredictions } from './predictions.ts';
 import { allResidents, type Resident } from './residents.ts';
 import { riskAssessment } from './risk-assessment.ts';
 import { Windows } from './windows.ts';
+
+/** Calibrations that facilities adopted for this model; facilities without one use the model as shipped. */
+export interface Calibrations {
+  inForce(base: string): Promise<Map<string, { version: string; calibrate(probability: number): number }>>;
+  /** Notification that says another one is in force. */
+  channel: string;
+}
 
 export interface PredictDeps {
   config: Pick<Config, 'predictSeconds'>;
@@ -23,6 +30,7 @@ export interface PredictDeps {
   mqttUrl: string;
   mqttInternal: string;
   log: Logger;
+  calibrations?: Calibrations;
   /** Folder of the model; `models/facility` if missing. */
   modelDirectory?: string;
   /** ms since 1970 */
@@ -31,7 +39,7 @@ export interface PredictDeps {
 
 export interface RunningPredict {
   backend: string;
-  model: { name: string; version: string };
+  model: { name: string; version: string; alertHorizon: number };
   /** Runs a cycle now, besides the timer's. */
   cycle(): Promise<void>;
   close(): Promise<void>;
@@ -67,6 +75,24 @@ export async function startService(deps: PredictDeps): Promise<RunningPredict> {
   const standing = new Map<string, Standing>();
   let forgetAt = 0;
 
+  let calibrations: Awaited<ReturnType<Calibrations['inForce']>> = new Map();
+  const recalibrate = async () => {
+    calibrations = (await deps.calibrations?.inForce(model.version)) ?? calibrations;
+  };
+  const adopted = () => void recalibrate().catch(error => log.error({ problem: error.message }, 'calibrations could not be read'));
+  const stopCalibrations = deps.calibrations && (await database.listen(deps.calibrations.channel, adopted, adopted));
+  await recalibrate();
+  /** Levels move with the probabilities: a calibration changes what a number says, not who is warned of. */
+  let budgets = new Map<string, RiskModel['levels']>();
+  const tuningOf = (facility: string): Tuning => {
+    const own = calibrations.get(facility);
+    const levels = budgets.get(facility) ?? model.levels;
+    if (!own) return { version: model.version, levels, calibrate: probability => probability };
+    const { version, calibrate } = own;
+    const { watch, act, clear } = levels;
+    return { version, levels: { watch: calibrate(watch), act: calibrate(act), clear: calibrate(clear) }, calibrate };
+  };
+
   const refresh = async () => {
     residentsUntil = now() + RESIDENTS_FOR;
     try {
@@ -98,15 +124,17 @@ export async function startService(deps: PredictDeps): Promise<RunningPredict> {
   const work = async () => {
     await windows.settled();
     if (now() >= residentsUntil) await refresh();
+    // Few facilities and one row each: asked for each time, so that a budget counts with the next cycle.
+    budgets = await alerts.levelsFor(model, [...new Set(residents.map(({ facility }) => facility))]);
     const begun = performance.now();
-    const cycle = predictCycle({ model, residents, windowOf: patient => windows.of(patient), standing, now: now(), standsFor });
+    const cycle = predictCycle({ model, residents, windowOf: patient => windows.of(patient), standing, now: now(), standsFor, tuningOf });
     const views = await storePredictions(database, cycle);
-    await alerts.consider(
-      cycle.map((one, index) => ({ patient: one.patient, facility: one.facility, prediction: views[index]! })),
-      model.levels,
-    );
     cycles++;
-    for (const facility of new Set(cycle.map(one => one.facility))) await database.notify('predictions', { facility, cycle: cycles });
+    const found = cycle.map((one, index) => ({ patient: one.patient, facility: one.facility, prediction: views[index]! }));
+    for (const [facility, own] of Map.groupBy(found, one => one.facility)) {
+      await alerts.consider(own, tuningOf(facility).levels);
+      await database.notify('predictions', { facility, cycle: cycles });
+    }
     log.debug({ residents: cycle.length, ms: Math.round(performance.now() - begun) }, 'predicted');
     await record();
     if (now() >= forgetAt) {
@@ -126,10 +154,11 @@ export async function startService(deps: PredictDeps): Promise<RunningPredict> {
   log.info({ model: model.name, version: model.version, backend: model.backend }, 'predicting');
   return {
     backend: model.backend,
-    model: { name: model.name, version: model.version },
+    model: { name: model.name, version: model.version, alertHorizon: model.alertHorizon },
     cycle,
     async close() {
       await stopListening();
+      await stopCalibrations?.();
       await windows.close();
       await pace.stop();
     },

@@ -36,7 +36,8 @@ import {
   signedIn,
 } from '../identity/index.ts';
 import { attachCoverage, deviceRoutes } from '../ingest/index.ts';
-import { predictionsOf } from '../predict/index.ts';
+import { learningRoutes } from '../learning/index.ts';
+import { currentModel, predictionsOf } from '../predict/index.ts';
 import {
   fhirRoutes,
   noteRoutes,
@@ -121,6 +122,7 @@ await runRole('care', async context => {
       ['/api/alerts/push', pushRoutes(reach.push)],
       ['/api/alerts', alertRoutes({ alerts, records, config, askDoctor: askDoctor({ database, alerts, request: consult.request }) })],
       ['/api/alarms', limitRoutes({ database, records })],
+      ['/api/learning', learningRoutes({ database, records, currentModel: () => currentModel(database) })],
       ['/api/consult', consult.routes],
       [
         '/api/consult',

@@ -1,6 +1,7 @@
 // The predict role: windows and risk, alarms, alerts, and the jobs that nobody waits for (the outbox).
 import { startAlarms } from '../alarms/index.ts';
 import { openAlerts, openReach, startEscalation } from '../alerts/index.ts';
+import { adoptedCalibrations, startReviews } from '../learning/index.ts';
 import { startPredict } from '../predict/index.ts';
 import { openRecords, startOutbox } from '../records/index.ts';
 import { runRole } from './role.ts';
@@ -24,10 +25,17 @@ await runRole('predict', async ({ config, log, database, samples, secrets }) => 
     mqttUrl: config.mqtt.url,
     mqttInternal: secrets.mqttInternal,
     log,
+    calibrations: adoptedCalibrations(database),
+  });
+  const reviews = await startReviews({
+    database,
+    model: { version: predict.model.version, alertHorizon: predict.model.alertHorizon },
+    log,
   });
   return {
     detail: () => ({ backend: predict.backend, model: predict.model }),
     async close() {
+      await reviews.close();
       await predict.close();
       await alarms.close();
       await escalation.close();

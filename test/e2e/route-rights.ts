@@ -6,6 +6,7 @@ import { benchRoutes } from '../../hub/bench/index.ts';
 import { consultRoutes } from '../../hub/consult/routes.ts';
 import { peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
 import { deviceRoutes } from '../../hub/ingest/index.ts';
+import { learningRoutes } from '../../hub/learning/index.ts';
 import { fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
 import { stateRoutes } from '../../hub/roles/state.ts';
 import { vitalsRoutes } from '../../hub/vitals/index.ts';
@@ -25,6 +26,7 @@ const AREAS = {
   '/api/bench': [benchRoutes(nothing)],
   '/api/vitals': [vitalsRoutes(nothing)],
   '/api/alerts': [alertRoutes(nothing)],
+  '/api/learning': [learningRoutes(nothing)],
   '/api/consult': [consultRoutes(nothing), noteRoutes(nothing)],
   '/api/records': [recordRoutes(nothing)],
   '/fhir/R4': [fhirRoutes(nothing)],
@@ -122,6 +124,15 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'POST /api/alerts/push': { path: '/api/alerts/push', body: {}, status: 403, other: { caregiver: 422, manager: 422 } },
   'POST /api/alerts/push/state': { path: '/api/alerts/push/state', body: { endpoint: 'https://push.example/x' }, status: 200 },
   'POST /api/alerts/push/end': { path: '/api/alerts/push/end', body: { endpoint: 'https://push.example/x' }, status: 200 },
+  'GET /api/learning/:facility': { path: `/api/learning/${it.facility}`, status: 403 },
+  'POST /api/learning/:facility/review': { path: `/api/learning/${it.facility}/review`, body: {}, status: 403 },
+  'POST /api/learning/:facility/adopt': { path: `/api/learning/${it.facility}/adopt`, body: { version: null }, status: 403 },
+  'POST /api/learning/:facility/decline': { path: `/api/learning/${it.facility}/decline`, body: { version: NOBODY }, status: 403 },
+  'POST /api/learning/:facility/episodes': {
+    path: `/api/learning/${it.facility}/episodes`,
+    body: { patient: it.patient, onset: new Date(Date.now() - 60_000).toISOString() },
+    status: 403,
+  },
   'POST /api/consult/encounters': {
     path: '/api/consult/encounters',
     body: { pattern: 'DtoP', patient: it.patient, reason: 'x' },

@@ -103,9 +103,9 @@ describe('a cycle', () => {
     const [watched, silent] = place.patients as [string, string];
     await store(place, watched, quiet({ from, hours: 25 }));
     now = from + 25 * HOUR;
-    const { model } = await start();
+    const { name, version } = (await start()).model;
     const found = await latest(watched);
-    expect(found.view).toMatchObject({ horizonMinutes: 60, abstained: null, at: new Date(now).toISOString(), model });
+    expect(found.view).toMatchObject({ horizonMinutes: 60, abstained: null, at: new Date(now).toISOString(), model: { name, version } });
     expect(found.view.probability).toBeGreaterThanOrEqual(0);
     expect(found.view.coverage).toBeCloseTo(1, 1);
     expect(found.level).toBe('calm');

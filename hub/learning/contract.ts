@@ -1,0 +1,74 @@
+// What learning from outcomes says over HTTP, mounted at /api/learning: reviews, versions that are proposed, adopted or restored, missed episodes.
+import { z } from 'zod';
+import type { Text } from '../http/problem.ts';
+
+/** How well probabilities meant what they said, on the same windows for all versions that are compared. */
+export interface CalibrationFigures {
+  /** Mean squared distance from what happened; lower is better. */
+  brier: number;
+  /** Mean log loss in nats; lower is better. */
+  logLoss: number;
+  /** Episodes' windows that came, and that were expected by the probabilities. */
+  observed: number;
+  expected: number;
+  bins: { predicted: number; happened: number; windows: number }[];
+}
+
+export interface ModelVersionView {
+  /** null for the model as it was shipped. */
+  id: string | null;
+  version: string;
+  state: 'shipped' | 'proposed' | 'adopted' | 'former' | 'declined';
+  proposedAt: string | null;
+  decidedAt: string | null;
+  decidedBy: string | null;
+  /** probability = 1 / (1 + exp(−(slope · logit of the shipped probability + offset))) */
+  slope: number;
+  offset: number;
+  /** On the newest third of the windows, which this version was not fitted on; `before` is the version in force at that time. */
+  figures: { from: string; to: string; windows: number; episodes: number; own: CalibrationFigures; before: CalibrationFigures } | null;
+}
+
+export interface ReviewView {
+  at: string;
+  from: string;
+  to: string;
+  residents: number;
+  windows: number;
+  /** Episodes with a known onset, and among them those that nobody was warned of. */
+  episodes: number;
+  missed: number;
+  /** Alerts by outcome. */
+  outcomes: { episode: number; prevented: number; false: number; unknown: number };
+  falsePerResidentWeek: number | null;
+  observedToExpected: { ratio: number; low: number; high: number } | null;
+  /** Population stability index of the probabilities, the last week against the weeks before; above 0.2 they have changed. */
+  stability: number | null;
+  /** What follows from it, in words. */
+  conclusion: Text;
+}
+
+/** GET /api/learning/:facility */
+export interface LearningView {
+  facility: string;
+  /** In force now. */
+  current: ModelVersionView;
+  /** Newest first. */
+  versions: ModelVersionView[];
+  /** Newest first, at most a year. */
+  reviews: ReviewView[];
+  mayDecide: boolean;
+}
+
+// POST /api/learning/:facility/review → LearningView: the weekly review, now.
+/** POST /api/learning/:facility/adopt: a proposed or former version, or null for the model as shipped → LearningView */
+export const Adopt = z.object({ version: z.uuid().nullable() });
+/** POST /api/learning/:facility/decline: a proposed version → LearningView */
+export const Decline = z.object({ version: z.uuid() });
+/** POST /api/learning/:facility/episodes: an episode that nobody was warned of (caregiver, manager). */
+export const MissedEpisode = z.object({
+  patient: z.string().regex(/^[A-Za-z0-9.-]{1,64}$/),
+  /** ISO; not in the future, at most 60 days ago. */
+  onset: z.iso.datetime({ offset: true }),
+  comment: z.string().max(1000).default(''),
+});

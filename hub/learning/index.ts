@@ -1,0 +1,24 @@
+// Learning from outcomes: a weekly review of each facility, a better calibration as a proposal, adopted or restored by a person.
+import type { Calibrations } from '../predict/index.ts';
+import type { Database } from '../store/index.ts';
+import { recalibrated } from './recalibrate.ts';
+import { LEARNING_CHANNEL, tuningsInForce } from './versions.ts';
+
+export { type LearningJobDeps, reviewAll, startReviews } from './job.ts';
+export { type LearningDeps, learningRoutes } from './routes.ts';
+
+/** What facilities adopted, for the predict role. */
+export function adoptedCalibrations(database: Database): Calibrations {
+  return {
+    channel: LEARNING_CHANNEL,
+    async inForce(base) {
+      const tunings = await tuningsInForce(database, base);
+      return new Map(
+        [...tunings].map(([facility, { version, ...calibration }]) => [
+          facility,
+          { version, calibrate: (probability: number) => recalibrated(calibration, probability) },
+        ]),
+      );
+    },
+  };
+}
