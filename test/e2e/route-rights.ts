@@ -1,6 +1,7 @@
 // Every route of the hub, and what each role gets when it asks there for something of a facility that it has nothing to do with.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { limitRoutes } from '../../hub/alarms/index.ts';
 import { alertRoutes } from '../../hub/alerts/index.ts';
 import { benchRoutes } from '../../hub/bench/index.ts';
 import { consultRoutes } from '../../hub/consult/routes.ts';
@@ -25,6 +26,7 @@ const AREAS = {
   '/api/devices': [deviceRoutes(nothing)],
   '/api/bench': [benchRoutes(nothing)],
   '/api/vitals': [vitalsRoutes(nothing)],
+  '/api/alarms': [limitRoutes(nothing)],
   '/api/alerts': [alertRoutes(nothing)],
   '/api/learning': [learningRoutes(nothing)],
   '/api/consult': [consultRoutes(nothing), noteRoutes(nothing)],
@@ -99,6 +101,8 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'PUT /api/devices/:device/config': { path: `/api/devices/${it.device}/config`, body: {}, ...onlyAdministrator(409) },
   'GET /api/devices/ca.pem': { path: '/api/devices/ca.pem', status: 200 },
   'GET /api/vitals/:patient': { path: `/api/vitals/${it.patient}`, status: 403 },
+  'GET /api/alarms/limits/:patient': { path: `/api/alarms/limits/${it.patient}`, status: 403 },
+  'PUT /api/alarms/limits/:patient': { path: `/api/alarms/limits/${it.patient}`, body: { limits: {} }, status: 403 },
   'GET /api/alerts': { path: `/api/alerts?facility=${it.facility}`, status: 403 },
   'GET /api/alerts/floor': { path: `/api/alerts/floor?facility=${it.facility}`, status: 403 },
   'GET /api/alerts/hint/:patient': { path: `/api/alerts/hint/${it.patient}`, status: 404 },

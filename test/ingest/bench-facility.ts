@@ -62,9 +62,10 @@ export async function openStand({
   batch,
   lastWriteMilliseconds,
   rates,
+  limitsOf,
   authority,
   samples: given,
-}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds' | 'rates' | 'authority'> & { samples?: SampleStore } = {}): Promise<Stand> {
+}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds' | 'rates' | 'authority' | 'limitsOf'> & { samples?: SampleStore } = {}): Promise<Stand> {
   const database = await freshDatabase();
   const samples = given ?? (await sampleStore());
   const store = gated(samples);
@@ -72,7 +73,7 @@ export async function openStand({
   const start = () =>
     startIngest({
       ...{ config: { mqtt, mqtts: { port: 0, hosts: ['localhost'], url: null } }, database, samples: store, records: noRecords },
-      ...{ authority, mqttInternal, log, batch, lastWriteMilliseconds, rates },
+      ...{ authority, mqttInternal, log, batch, lastWriteMilliseconds, rates, limitsOf },
       ledgerMilliseconds: 20,
     });
   let ingest = await start();
