@@ -18,6 +18,8 @@ export {
   nextCorrection,
   observeClock,
 } from './clock.ts';
+export { CONTRACT_LIMITS, WHAT_TO_DO } from './contract-facts.ts';
+export { type ExampleDevice, exampleMicroPython, examplePack, exampleShell, exampleTypeScript } from './examples.ts';
 export { gateSocket, type Oversized, PacketScanner } from './packet-gate.ts';
 export {
   type AlarmKind,

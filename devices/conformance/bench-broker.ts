@@ -209,15 +209,15 @@ export async function openBenchBroker({
     undisturbed: value => {
       isUndisturbed = value;
     },
-    withhold: value => {
+    withhold: async value => {
       withholding = value;
     },
-    cut(stayAway) {
+    async cut(stayAway) {
       away = stayAway;
       if (current) ended(current.client, 'run');
       for (const socket of sockets) socket.destroy();
     },
-    open() {
+    async open() {
       away = false;
     },
     renew(ask) {

@@ -2,8 +2,10 @@
 export { type BenchAuthority, makeBenchAuthority } from './bench-authority.ts';
 export { openBenchBroker } from './bench-broker.ts';
 export { CHECK_TITLES, judge, judgeSoFar } from './checks.ts';
+export { KEEP_ALIVE_LIMIT } from './connection-checks.ts';
 export type { Line, OpenLine } from './line.ts';
 export type { Connection, Message, Observed, Rotation } from './observed.ts';
+export { CLOCK_LIMIT } from './pack-checks.ts';
 export { reportPage } from './page.ts';
 export type { CheckView, RunView } from './progress.ts';
 export { canonical, type Report, reportOf, type SignedReport, signingKey, signReport, thumbprint, verifyReport } from './report.ts';

@@ -11,11 +11,11 @@ export interface Line {
   live(): Connection | null;
   /** Marks what comes now as undisturbed or not. */
   undisturbed(value: boolean): void;
-  /** From now on packs get no PUBACK, or get one again. */
-  withhold(value: boolean): void;
-  /** Breaks the line. `away`: and answers nobody until `open`. */
-  cut(away: boolean): void;
-  open(): void;
+  /** Packs get no PUBACK, or get one again, once it resolves. */
+  withhold(value: boolean): Promise<void>;
+  /** Breaks the line; it is broken once it resolves. `away`: and answers nobody until `open`. */
+  cut(away: boolean): Promise<void>;
+  open(): Promise<void>;
   /** Asks the device by its configuration to request a new certificate, or takes the request back. */
   renew(ask: boolean): void;
   close(): Promise<void>;

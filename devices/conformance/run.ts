@@ -126,11 +126,11 @@ export async function observe(openLine: OpenLine, options: RunOptions): Promise<
 
     const away = Math.max(options.away ?? 10_000, step(1.5));
     say(`ネットワークを ${Math.round(away / 1000)} 秒切ります。`, `The network goes away for ${Math.round(away / 1000)} s.`, away);
+    await broker.cut(true);
     const cutAt = Date.now();
-    broker.cut(true);
     await until(never, away);
-    broker.open();
     const openAt = Date.now();
+    await broker.open();
     tell({ ja: '機器が戻るのを待っています。', en: 'Waiting for the device to come back.' }, returnLimit);
     outage = await back(cutAt, openAt);
     if (outage.returnedAt === null || options.signal?.aborted) return result();
@@ -140,13 +140,13 @@ export async function observe(openLine: OpenLine, options: RunOptions): Promise<
 
     say('受信確認（PUBACK）を一度止めます。', 'PUBACKs are withheld once.');
     const [from, first] = [Date.now(), broker.messages.length];
-    broker.withhold(true);
+    await broker.withhold(true);
     const second = Math.min(step(1.5), (broker.live()?.keepAlive || 60) * 1000);
     // A device that waits for each PUBACK sends no second pack and no PINGREQ: its keep-alive must not run out meanwhile.
     if (await until(() => packs(first).length >= 1, Math.max(step(2.5), 1000))) await until(() => packs(first).length >= 2, second);
+    // In this order: what comes again after the cut must get its PUBACK.
+    await Promise.all([broker.withhold(false), broker.cut(false)]);
     const held = packs(first).filter(message => message.withheld);
-    broker.withhold(false);
-    broker.cut(false);
     const now = Date.now();
     withholding = { from, ...(await back(now, now)) };
     if (withholding.returnedAt !== null && held.length)

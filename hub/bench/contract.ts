@@ -1,5 +1,7 @@
 // What the bench says over HTTP and socket.io: conformance runs of a maker's devices at the hub's own broker, and their reports.
 import { z } from 'zod';
+import type { CONTRACT_LIMITS } from '../../devices/index.ts';
+import type { Text } from '../http/problem.ts';
 
 export type { CheckView, RunView } from '../../devices/conformance/index.ts';
 
@@ -23,6 +25,26 @@ export interface SigningKeyView {
   key: object;
   /** RFC 7638; `npm run conformance -- --verify FILE --thumbprint T`. */
   thumbprint: string;
+}
+
+/**
+ * GET /api/bench/contract?facility=ID&device=ID (both may be missing: then names to replace stand in the examples) → ContractView: the
+ * device contract's numbers as they are in force at this hub, and code to begin with.
+ */
+export interface ContractView {
+  limits: Record<keyof typeof CONTRACT_LIMITS, number> & {
+    /** Messages a second that are read from one device in the long run; more is read more slowly. */
+    perSecond: number;
+    keepAliveSeconds: number;
+    /** How far the conformance check lets a device's clock be off, seconds. */
+    clockSeconds: number;
+  };
+  reasons: { reason: string; text: Text }[];
+  /** Where devices connect. `mqtts` is null when the hub has no TLS listener of its own. */
+  urls: { mqtt: string; mqtts: string | null };
+  names: { facility: string; device: string };
+  examples: { pack: string; typescript: string; shell: string; micropython: string };
+  checks: { id: string; title: Text }[];
 }
 
 /** Client → server on /live: `check:watch`, `check:unwatch`. Server → client: `check` with a RunView, on each change. */

@@ -6,6 +6,8 @@ import type { Database } from '../store/index.ts';
 
 /** The ingest role forgets a run that it hears nothing of: told again so often, ms. */
 const REPEAT = 5000;
+/** Longest wait for the ingest role to do what was asked, ms. */
+const APPLIED_WITHIN = 5000;
 
 export interface HubLineOptions {
   database: Pick<Database, 'notify'>;
@@ -29,7 +31,7 @@ export async function openHubLine(options: HubLineOptions): Promise<Line> {
   const connections: Connection[] = [];
   const messages: Message[] = [];
   const byId = new Map<string, Connection>();
-  const wanted: Observation = { facility, device, run, watch: true, away: false, withhold: false, cuts: 1 };
+  const wanted: Observation = { facility, device, run, watch: true, away: false, withhold: false, cuts: 1, wish: 0 };
   let undisturbed = true;
   let current: Connection | null = null;
 
@@ -40,9 +42,27 @@ export async function openHubLine(options: HubLineOptions): Promise<Line> {
     last = last.then(() => database.notify(OBSERVATION_CHANNEL, now)).catch(() => undefined);
     return last;
   };
+  const waiting = new Map<number, () => void>();
+  /** Resolves when the ingest role has done it; a broker that does not answer is found out by the run itself. */
+  const apply = (change: Partial<Observation>) =>
+    new Promise<void>(resolve => {
+      Object.assign(wanted, change, { wish: wanted.wish + 1 });
+      const { wish } = wanted;
+      const timer = setTimeout(() => waiting.get(wish)?.(), APPLIED_WITHIN);
+      waiting.set(wish, () => {
+        clearTimeout(timer);
+        waiting.delete(wish);
+        resolve();
+      });
+      void tell();
+    });
 
   function saw(sight: Sight) {
     if (sight.kind === 'too-much') return options.onTooMuch();
+    if (sight.kind === 'applied') {
+      for (const [wish, done] of [...waiting]) if (wish <= sight.wish) done();
+      return;
+    }
     if (sight.kind === 'connect') {
       const { kind: _, connection: id, will, ...connect } = sight;
       const connection: Connection = {
@@ -92,7 +112,7 @@ export async function openHubLine(options: HubLineOptions): Promise<Line> {
     await close();
     throw error;
   }
-  await tell();
+  await apply({});
 
   return {
     address: options.address,
@@ -102,19 +122,12 @@ export async function openHubLine(options: HubLineOptions): Promise<Line> {
     undisturbed: value => {
       undisturbed = value;
     },
-    withhold(value) {
-      wanted.withhold = value;
-      void tell();
-    },
+    withhold: withhold => apply({ withhold }),
     cut(away) {
       if (current) ended(current, 'run', Date.now());
-      Object.assign(wanted, { away, cuts: wanted.cuts + 1 });
-      void tell();
+      return apply({ away, cuts: wanted.cuts + 1 });
     },
-    open() {
-      wanted.away = false;
-      void tell();
-    },
+    open: () => apply({ away: false }),
     // The registry takes the request back itself once the new certificate is there.
     renew: ask => ask && options.askRenewal(),
     close,

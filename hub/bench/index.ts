@@ -8,6 +8,7 @@ import type { HubEnv } from '../http/server-types.ts';
 import { openRegistry } from '../ingest/index.ts';
 import type { Records } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
+import type { ContractConfig } from './contract-view.ts';
 import { attachRuns } from './live.ts';
 import { benchRoutes } from './routes.ts';
 import { openRuns, type RunsOptions } from './runs.ts';
@@ -22,7 +23,7 @@ export interface BenchDependencies {
   namespace: Namespace;
   /** The care role's own connection. */
   mqtt: MqttClient;
-  config: RunsOptions['config'];
+  config: RunsOptions['config'] & ContractConfig;
   /** 32 bytes, base64url: the same on every node of a hub, and after every start. */
   secret: string;
   log: Logger;
@@ -53,7 +54,7 @@ export async function openBench({
   const runs = await openRuns({ database, store, registry, mqtt, config, key, log, timing });
   const stopLive = await attachRuns({ namespace, database, store, log });
   return {
-    routes: benchRoutes({ runs, store, records, key }),
+    routes: benchRoutes({ runs, store, records, key, registry, config }),
     async close() {
       await runs.close();
       await stopLive();

@@ -7,9 +7,11 @@ import { notAllowed } from '../http/problem.ts';
 import { checked, readBody } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, type Person } from '../identity/actor.ts';
+import type { Registry } from '../ingest/index.ts';
 import type { Records } from '../records/records.ts';
 import { FollowRun, type SigningKeyView, StartRun } from './contract.ts';
-import { noReport, runUnknown } from './problems.ts';
+import { type ContractConfig, contractView } from './contract-view.ts';
+import { deviceUnknown, noReport, runUnknown } from './problems.ts';
 import type { Runs } from './runs.ts';
 import type { RunStore } from './store.ts';
 
@@ -18,15 +20,20 @@ export interface BenchRoutesDependencies {
   store: RunStore;
   records: Pick<Records, 'audit'>;
   key: KeyObject;
+  registry: Pick<Registry, 'devicesOf' | 'profiles'>;
+  config: ContractConfig;
 }
 
 const Named = z.object({ facility: StartRun.shape.facility, device: StartRun.shape.device });
+
+/** Names in examples that are nobody's own. */
+const EXAMPLE = { facility: 'f1', device: 'bed-201' };
 
 /** Whose devices these are: the maker's and the manager's of the organization. */
 export const keepsDevicesOf = (actor: Person, facility: string) => hasRole(actor, ['maker', 'manager'], facility);
 
 /** Routes as named in `contract.ts`. */
-export function benchRoutes({ runs, store, records, key }: BenchRoutesDependencies): Hono<HubEnv> {
+export function benchRoutes({ runs, store, records, key, registry, config }: BenchRoutesDependencies): Hono<HubEnv> {
   const audit = (actor: Person, action: string, ja: string, en: string) =>
     records.audit({ actor, action, what: { ja, en }, allowed: true });
 
@@ -87,6 +94,17 @@ export function benchRoutes({ runs, store, records, key }: BenchRoutesDependenci
         'content-type': 'text/html; charset=utf-8',
         ...asFile(`conformance-${view.device}.html`),
       });
+    })
+    .get('/contract', async context => {
+      const { actor } = context.var;
+      if (!hasRole(actor, ['maker', 'manager', 'administrator'])) throw notAllowed();
+      const named = context.req.query('device') !== undefined;
+      const { facility, device } = named ? checked(Named, context.req.query()) : EXAMPLE;
+      if (named && !keepsDevicesOf(actor, facility)) throw notAllowed();
+      const found = named ? (await registry.devicesOf(facility)).find(one => one.device === device) : undefined;
+      const profile = registry.profiles.get(found?.profile ?? 'bed');
+      if ((named && !found) || !profile) throw deviceUnknown();
+      return context.json(contractView(config, { facility, device }, profile));
     })
     .get('/key', context => {
       if (!hasRole(context.var.actor, ['maker', 'manager', 'administrator'])) throw notAllowed();

@@ -21,6 +21,8 @@ export const Observation = z.object({
   withhold: z.boolean(),
   /** How often the connection was to be cut since the run began. */
   cuts: z.number().int(),
+  /** Echoed once it is in force. */
+  wish: z.number().int(),
 });
 export type Observation = z.infer<typeof Observation>;
 
@@ -56,6 +58,8 @@ export type Sight =
       withheld: boolean;
     }
   | { kind: 'end'; connection: string; at: number; end: 'run' | 'device' | 'lost' | 'keep-alive' }
+  /** What the care role asked for with this number is in force. */
+  | { kind: 'applied'; wish: number }
   /** More was sent than a run looks at. */
   | { kind: 'too-much' };
 
@@ -141,6 +145,7 @@ export async function openObserver({
     const cuts = wanted.cuts > watch.cuts;
     watches.set(username, Object.assign(watch, wanted, { heardAt: now() }));
     if (cuts) cut(wanted.facility, wanted.device);
+    tell(watch, { kind: 'applied', wish: wanted.wish });
   });
   const timer = setInterval(() => {
     for (const [username, { heardAt }] of watches) if (now() - heardAt > FORGET_AFTER) watches.delete(username);

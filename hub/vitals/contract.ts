@@ -1,6 +1,7 @@
 // A resident's samples for pages: past by HTTP, live by socket.io (namespace /live).
 import { z } from 'zod';
 import type { AlertView, PredictionView, ResidentTile } from '../alerts/contract.ts';
+import type { RunView } from '../bench/contract.ts';
 import type { Text } from '../http/problem.ts';
 import type { BenchMessage } from '../ingest/contract.ts';
 
@@ -45,6 +46,8 @@ export interface LiveEvents {
   'vitals:ended'(payload: { patient: string }): void;
   /** A device of the facility does better or worse, or its registry changed: ask for the coverage again. */
   'coverage:changed'(payload: { facility: string }): void;
+  /** A conformance run changed (`check:watch`). */
+  check(view: RunView): void;
   /** Verdicts on a maker's messages. */
   bench(payload: BenchMessage): void;
 }

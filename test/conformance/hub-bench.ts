@@ -94,8 +94,12 @@ export async function openHubBench() {
       const text = await response.text();
       return { status: response.status, text, body: JSON.parse(text.startsWith('<') ? '{}' : text) as T };
     },
+    /** Assigned an hour ago, so that samples of a clock that is behind are not from before that. */
     newDevice: (subject: string | null = `Location/bench-${facility}`) =>
-      stand.registry.createDevice({ facility, profile: 'bed', subject }),
+      stand.registry.createDevice({
+        ...{ facility, profile: 'bed', subject },
+        from: new Date(Date.now() - 3_600_000),
+      }),
     /** As a restart of the care role that nobody announced: the process is gone, its rows stay. */
     async reopen() {
       bench = await open();

@@ -116,7 +116,24 @@ export const routes: Route[] = [
     roles: ['manager'],
     page: page(() => import('./pages/residents/Residents.svelte')),
   },
-  { path: '/bench', title: { ja: '試験台', en: 'Bench' }, roles: ['maker'], page: page(() => import('./pages/bench/Bench.svelte')) },
+  {
+    path: '/bench',
+    title: { ja: '試験台', en: 'Bench' },
+    roles: ['maker', 'manager'],
+    page: page(() => import('./pages/bench/Bench.svelte')),
+  },
+  {
+    path: '/bench/report/:run',
+    title: { ja: '検査の報告', en: 'Report of a check' },
+    roles: ['maker', 'manager'],
+    page: page(() => import('./pages/bench/Report.svelte')),
+  },
+  {
+    path: '/contract',
+    title: { ja: 'つなぎ方', en: 'How to connect' },
+    roles: ['maker', 'manager'],
+    page: page(() => import('./pages/bench/Contract.svelte')),
+  },
   {
     path: '/profiles',
     title: { ja: '機器の決まり', en: 'Profiles' },
@@ -203,6 +220,7 @@ export const navigation: Record<PersonRole, Entry[]> = {
   ],
   maker: [
     { path: '/bench', icon: 'pulse' },
+    { path: '/contract', icon: 'list' },
     { path: '/profiles', icon: 'device' },
   ],
   administrator: [

@@ -17,6 +17,7 @@ export type { LevelPoint } from '../../../hub/alerts/budget.ts';
 export type { ModelView } from '../../../hub/alerts/budget-routes.ts';
 export type { OnCallView, Step, Way } from '../../../hub/alerts/on-call.ts';
 export type { Shift } from '../../../hub/alerts/shifts.ts';
+export type { CheckView, ContractView, RunView, SigningKeyView } from '../../../hub/bench/contract.ts';
 export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantView, Pattern } from '../../../hub/consult/contract.ts';
 export type { ProblemBody, Text } from '../../../hub/http/problem.ts';
 export type { PersonRole, RoleAt } from '../../../hub/identity/actor.ts';

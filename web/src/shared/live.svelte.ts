@@ -11,6 +11,7 @@ export interface Follow {
   'vitals:watch': { patient: string };
   'coverage:follow': { facility: string };
   'bench:watch': { device: string };
+  'check:watch': { run: string };
 }
 type Answer = { ok: true } | { ok: false; error: { code: string; ja: string; en: string } };
 
@@ -29,6 +30,7 @@ const LEAVE: Record<keyof Follow, string> = {
   'vitals:watch': 'vitals:unwatch',
   'coverage:follow': 'coverage:leave',
   'bench:watch': 'bench:unwatch',
+  'check:watch': 'check:unwatch',
 };
 
 const COME_BACK_MS = 1_000;

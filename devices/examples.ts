@@ -1,0 +1,111 @@
+// Code for device makers to begin with, with their own device's names in it. The same text stands in README.md, and tests run it.
+import type { Profile } from './profiles.ts';
+import { deviceTopic, deviceUsername } from './topics.ts';
+
+export interface ExampleDevice {
+  /** `mqtt://host:port`, or `mqtts://…` */
+  url: string;
+  facility: string;
+  device: string;
+  profile: Pick<Profile, 'quantities' | 'intervalSeconds'>;
+}
+
+/** Everyday values, in the unit a device sends; another quantity shows the middle of its range. */
+const EVERYDAY: Record<string, number> = {
+  ...{ heart_rate: 64, respiration_rate: 15, movement: 0.1, pulse_rate: 66, hrv_rmssd: 32, skin_temperature: 33.1, steps: 4 },
+  ...{ temperature: 23.4, humidity: 48, illuminance: 120, sound_level: 38, co2: 640, pressure: 1013.2 },
+  ...{ systolic: 160, diastolic: 107, body_temperature: 36.6, spo2: 97, body_weight: 52.4, body_fat: 28, battery: 80 },
+};
+
+const records = ({ device, profile }: ExampleDevice) =>
+  profile.quantities.map(({ name, kind, senmlUnit, minimum, maximum }, index) => ({
+    ...(index === 0 ? { bn: `${device}:` } : {}),
+    n: name,
+    ...(kind === 'boolean' ? { vb: true } : { u: senmlUnit, v: EVERYDAY[name] ?? (minimum + maximum) / 2 }),
+  }));
+
+/** A pack without times: its readings are of the moment of receipt. One line. */
+export const examplePack = (example: ExampleDevice): string => JSON.stringify(records(example));
+
+/** For a computer with Node.js and the package `mqtt`. The secret is in the environment variable SECRET. */
+export function exampleTypeScript(example: ExampleDevice): string {
+  const { facility, device, url } = example;
+  const lines = records(example).map(({ bn: _, ...record }) => `    ${literal(record)},`);
+  return `import { connect } from 'mqtt';
+
+const base = 'care/1/${facility}/${device}';
+const client = connect('${url}', {
+  clientId: '${device}',
+  username: '${deviceUsername(facility, device)}',
+  password: process.env.SECRET,
+  keepalive: 30,
+  will: { topic: \`\${base}/state\`, payload: Buffer.from('{"state":"offline"}'), qos: 1, retain: true },
+});
+client.on('connect', () => {
+  client.publish(\`\${base}/state\`, '{"state":"online"}', { qos: 1, retain: true });
+  client.subscribe([\`\${base}/config\`, \`\${base}/refused\`], { qos: 1 });
+});
+client.on('message', (topic, payload) => console.log(topic, payload.toString()));
+client.on('error', error => console.error(error.message));
+
+let seq = 0;
+function send(): void {
+  const now = Date.now() / 1000;
+  const pack = [
+    { bn: '${device}:', bt: now, n: 'seq', v: seq++ },
+    { n: 'clock', u: 's', v: now },
+${lines.join('\n')}
+  ];
+  // mqtt keeps the pack and sends it again until its PUBACK: then it is stored.
+  client.publish(\`\${base}/json\`, JSON.stringify(pack), { qos: 1 }, error => console.log(error ? error.message : 'stored'));
+}
+send();
+setInterval(send, ${example.profile.intervalSeconds * 1000});
+`;
+}
+
+/** One line for a shell with Mosquitto's clients. */
+export function exampleShell(example: ExampleDevice): string {
+  const { facility, device } = example;
+  const { hostname, port, protocol } = new URL(example.url);
+  const tls = protocol === 'mqtts:' ? ' --cafile ca.pem' : '';
+  return `mosquitto_pub -h ${hostname} -p ${port || (tls ? 8883 : 1883)}${tls} -i ${device} -u ${deviceUsername(facility, device)} -P "$SECRET" -q 1 \\
+  -t ${deviceTopic(facility, device, 'json')} -m '${examplePack(example)}'
+`;
+}
+
+/** MicroPython with umqtt.robust: \`read_…()\` is the maker's own. */
+export function exampleMicroPython(example: ExampleDevice): string {
+  const { facility, device } = example;
+  const { hostname, port, protocol } = new URL(example.url);
+  const tls = protocol === 'mqtts:';
+  const lines = records(example).map(
+    ({ n, ...record }) => `        {"n": "${n}", ${'u' in record ? `"u": "${record.u}", "v": read_${n}()` : `"vb": read_${n}()`}},`,
+  );
+  const state = deviceTopic(facility, device, 'state');
+  return `import json, time
+from umqtt.robust import MQTTClient
+
+mqtt = MQTTClient("${device}", "${hostname}", ${port || (tls ? 8883 : 1883)}, "${deviceUsername(facility, device)}", SECRET, keepalive=60${tls ? ', ssl=True' : ''})
+mqtt.set_last_will(b"${state}", b'{"state":"offline"}', retain=True, qos=1)
+mqtt.connect()
+mqtt.publish(b"${state}", b'{"state":"online"}', retain=True, qos=1)
+
+sequence = 0
+while True:
+    pack = [
+        {"bn": "${device}:", "n": "seq", "v": sequence},
+${lines.join('\n')}
+    ]
+    # Returns when the PUBACK is here. No clock needed: without a time a reading is of now.
+    mqtt.publish(b"${deviceTopic(facility, device, 'json')}", json.dumps(pack), qos=1)
+    sequence += 1
+    time.sleep(${example.profile.intervalSeconds})
+`;
+}
+
+/** A record as people write it in TypeScript. */
+const literal = (record: Record<string, unknown>) =>
+  `{ ${Object.entries(record)
+    .map(([name, value]) => `${name}: ${typeof value === 'string' ? `'${value}'` : String(value)}`)
+    .join(', ')} }`;
