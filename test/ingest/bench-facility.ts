@@ -65,7 +65,9 @@ export async function openStand({
   limitsOf,
   authority,
   samples: given,
-}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds' | 'rates' | 'authority' | 'limitsOf'> & { samples?: SampleStore } = {}): Promise<Stand> {
+}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds' | 'rates' | 'authority' | 'limitsOf'> & {
+  samples?: SampleStore;
+} = {}): Promise<Stand> {
   const database = await freshDatabase();
   const samples = given ?? (await sampleStore());
   const store = gated(samples);
