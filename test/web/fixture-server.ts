@@ -51,6 +51,9 @@ const secret: Credentials = {
   secret: 'kq0m3-XhYJtq5dTn0pVbQ2sW8zRf1LcAe7uGi9oPx4M',
   topic: 'care/1/himawari/bed-999/json',
   mqttUrl: 'mqtt://localhost:1883',
+  mqttsUrl: 'mqtts://localhost:8883',
+  certificate: null,
+  formerUntil: null,
 };
 const problem = (code: string, ja: string, en: string) => ({ error: { code, ja, en } });
 
