@@ -459,6 +459,7 @@ describe('others', () => {
     await page.route('**/api/devices/bed-101/rotate*', route => route.fulfill({ json: answer }));
     await go('/coverage', '[data-testid=device-bed-101]');
     await page.getByRole('button', { name: 'bed-101 の新しい鍵' }).click();
+    expect(await page.getByTestId('ask-renewal').count()).toBe(0);
     await page.getByTestId('credential-kind').selectOption('csr');
     await page.getByTestId('csr-text').fill('hello');
     await shot('coverage-csr');

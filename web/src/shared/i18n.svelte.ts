@@ -58,6 +58,9 @@ export const day = (moment: Moment): string => format(moment, 'day', { month: 'l
 /** `2026年11月22日(日) 10:30:05` */
 export const exact = (moment: Moment): string =>
   `${format(moment, 'exact', { year: 'numeric', month: 'long', day: 'numeric', weekday: 'short' })} ${timeToSecond(moment)}`;
+/** `2027年12月24日(金)`, for days that are far away. */
+export const farDay = (moment: Moment): string =>
+  format(moment, 'far', { year: 'numeric', month: 'long', day: 'numeric', weekday: 'short' });
 /** `10:30` today, `11月22日(日) 10:30` on other days. */
 export const when = (moment: Moment): string => (dayKey(moment) === dayKey(state.now) ? time(moment) : `${day(moment)} ${time(moment)}`);
 /** `YYYY-MM-DD` of the moment in Tokyo, for requests. */
