@@ -8,8 +8,9 @@ import type { Action, Records } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
 import { causeRaiser } from './causes.ts';
 import { changing } from './changing.ts';
-import type { AlertRaiser, AlertView, CauseRaiser, FloorView, Outcome, ResidentTile } from './contract.ts';
+import type { AlertRaiser, AlertView, CauseRaiser, FloorView, Happening, Outcome, ResidentTile } from './contract.ts';
 import { alertView, byFloor, tileOf } from './floor.ts';
+import { happenings } from './happenings.ts';
 import { facilityName, type ResidentCard, readHint, residentCards, writeHint } from './people.ts';
 import { alertRaiser } from './raising.ts';
 import { type AlertRow, alertById, alertsOfFacility, alertsOfPatient, unresolvedOf } from './store.ts';
@@ -24,6 +25,8 @@ export interface Alerts extends AlertRaiser, CauseRaiser {
   recordOutcome(actor: Person, id: string, outcome: { outcome: Outcome; onset: string | null; comment: string }): Promise<AlertView>;
   /** @throws Problem 403, 404 */
   read(actor: Person, id: string): Promise<AlertView>;
+  /** What happened with an alert, in order of time. @throws Problem 403, 404 */
+  history(actor: Person, id: string): Promise<Happening[]>;
   /** Newest first; those of residents whom the actor may not see are left out. @throws Problem 403 */
   list(actor: Person, facility: string, states: AlertView['state'][]): Promise<AlertView[]>;
   /** A patient's alerts in a span (Date, ISO text or ms). The caller has passed `records.require(…, 'risk', 'read', …)`. */
@@ -128,6 +131,10 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
     },
     async read(actor, id) {
       return seenBy(actor, await permitted(actor, id, 'read', READ));
+    },
+    async history(actor, id) {
+      await permitted(actor, id, 'read', READ);
+      return happenings(connection, [id], new Date(0));
     },
     async list(actor, facility, states) {
       const cards = new Map((await visible(actor, facility)).map(card => [card.patient, card]));

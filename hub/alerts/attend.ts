@@ -27,6 +27,9 @@ export async function dueTimes({ database }: Pick<MessengerDeps, 'database'>, al
     select alert, min(due) as due from (
       select alert, due_at as due from alert_escalations where due_at is not null
       union all select alert, next_attempt from alert_pages where state = 'due' and next_attempt is not null
+      -- Open since before there were escalations: it begins its list now.
+      union all select id, raised_at from alerts a
+        where state = 'open' and not exists (select 1 from alert_escalations e where e.alert = a.id)
     ) waiting where ${alert}::uuid is null or alert = ${alert}::uuid group by alert`.execute(database.kysely);
   return new Map(rows.map(row => [row.alert, row.due.getTime()]));
 }

@@ -186,6 +186,7 @@ export interface HandoverView {
   mayTake: boolean;
 }
 
+// GET /api/alerts/:id/history → Happening[]
 // POST /api/alerts/:id/consult → { encounter }
 // GET /api/alerts?facility=ID&state=open,acknowledged → AlertView[]; GET /api/alerts/:id → AlertView
 

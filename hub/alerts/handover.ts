@@ -4,8 +4,9 @@ import { Problem } from '../http/problem.ts';
 import { hasRole, type Person, requireRole } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
 import type { Alerts } from './alerts.ts';
-import type { HandoverView, Happening } from './contract.ts';
+import type { HandoverView } from './contract.ts';
 import { alertView } from './floor.ts';
+import { happenings } from './happenings.ts';
 import { readShifts, shiftAt } from './shifts.ts';
 import type { AlertRow } from './store.ts';
 
@@ -56,9 +57,11 @@ export function openHandovers({ database, alerts, now = Date.now }: { database: 
       select * from alerts where facility = ${facility} and patient = any(${[...seen]}::text[])
         and (state <> 'resolved' or raised_at >= ${from} or resolved_at >= ${from})
       order by raised_at desc limit 500`.execute(connection);
-    const happened = await sql<{ alert: string; at: Date; what: Happening['what']; by_name: string | null; detail: Happening['detail'] }>`
-      select alert, at, what, by_name, detail from alert_events
-      where alert = any(${rows.map(row => row.id)}::uuid[]) and at >= ${from} order by id limit 2000`.execute(connection);
+    const happened = await happenings(
+      connection,
+      rows.map(row => row.id),
+      from,
+    );
     return {
       facility,
       shift,
@@ -70,7 +73,7 @@ export function openHandovers({ database, alerts, now = Date.now }: { database: 
           cards.find(card => card.patient === row.patient),
         ),
       ),
-      happened: happened.rows.map(({ at, by_name, ...one }) => ({ ...one, at: at.toISOString(), by: by_name })),
+      happened,
       taken: taken.map(one => ({
         shift: one.shift,
         from: one.began_at.toISOString(),

@@ -51,6 +51,7 @@ export function alertRoutes({
     return context.json({ text });
   });
   routes.get('/:id', async context => context.json(await alerts.read(context.var.actor, context.req.param('id'))));
+  routes.get('/:id/history', async context => context.json(await alerts.history(context.var.actor, context.req.param('id'))));
   routes.post('/:id/acknowledge', async context => {
     await readBody(context, Acknowledge);
     return context.json(await alerts.acknowledge(context.var.actor, context.req.param('id')));

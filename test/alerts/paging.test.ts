@@ -154,6 +154,16 @@ describe('paging', () => {
     expect(sent).toEqual(['push sakura', 'push momo']);
   });
 
+  test('an alert that was open before there was a list begins it', async () => {
+    const id = await call();
+    for (const table of ['alert_escalations', 'alert_pages']) await database.pool.query(`delete from ${table} where alert = $1`, [id]);
+    await database.pool.query(`update alerts set paged = '{}' where id = $1`, [id]);
+    expect((await dueTimes(deps)).has(id)).toBe(true);
+    await attend(deps, id);
+    expect((await view(id)).paged).toEqual(['caregiver']);
+    expect(sent.sort()).toEqual(['push momo', 'push sakura']);
+  });
+
   test('the facility’s own list counts, and one person may be named', async () => {
     const list = {
       ...DEFAULT_ON_CALL,

@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import pino from 'pino';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { askDoctor } from '../../hub/alerts/ask-doctor.ts';
-import type { AlertView, HandoverView } from '../../hub/alerts/contract.ts';
+import type { AlertView, HandoverView, Happening } from '../../hub/alerts/contract.ts';
 import { alertRoutes, handoverRoutes, onCallRoutes, openAlerts, openHandovers } from '../../hub/alerts/index.ts';
 import { DEFAULT_ON_CALL, type OnCallView } from '../../hub/alerts/on-call.ts';
 import { requestConsultation } from '../../hub/consult/requested.ts';
@@ -89,6 +89,19 @@ describe('the on-call list', () => {
       body: { error: { code: 'nobody-on-call' } },
     });
   });
+});
+
+test('an alert keeps what happened with it, for those who may see it', async () => {
+  const id = await raise();
+  now += MINUTE;
+  await alerts.acknowledge(place.caregiver, id);
+  const { body } = await ask<Happening[]>(place.caregiver, `/${id}/history`);
+  expect(body.map(({ what, by, at }) => [what, by, at])).toEqual([
+    ['raised', null, new Date(now - MINUTE).toISOString()],
+    ['paged', null, new Date(now - MINUTE).toISOString()],
+    ['acknowledged', '介護 桜', new Date(now).toISOString()],
+  ]);
+  expect((await ask((await home(records)).caregiver, `/${id}/history`)).status).toBe(403);
 });
 
 describe('the hand-over', () => {

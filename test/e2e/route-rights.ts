@@ -108,6 +108,7 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'GET /api/alerts/hint/:patient': { path: `/api/alerts/hint/${it.patient}`, status: 404 },
   'PUT /api/alerts/hint/:patient': { path: `/api/alerts/hint/${it.patient}`, body: { text: 'x' }, status: 403 },
   'GET /api/alerts/:id': { path: `/api/alerts/${it.alert}`, status: 403 },
+  'GET /api/alerts/:id/history': { path: `/api/alerts/${it.alert}/history`, status: 403 },
   'POST /api/alerts/:id/acknowledge': { path: `/api/alerts/${it.alert}/acknowledge`, body: {}, status: 403 },
   'POST /api/alerts/:id/outcome': { path: `/api/alerts/${it.alert}/outcome`, body: { outcome: 'false' }, status: 403 },
   'POST /api/alerts/:id/consult': { path: `/api/alerts/${it.alert}/consult`, body: {}, status: 403 },

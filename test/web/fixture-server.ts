@@ -10,7 +10,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import { Server } from 'socket.io';
 import { loadProfiles } from '../../devices/index.ts';
 import type { Budget } from '../../hub/alerts/budget.ts';
-import type { AlertView, RiskState } from '../../hub/alerts/contract.ts';
+import type { AlertView, Happening, RiskState } from '../../hub/alerts/contract.ts';
 import type { OnCallView } from '../../hub/alerts/on-call.ts';
 import { DEFAULT_SHIFTS } from '../../hub/alerts/shifts.ts';
 import type { RunView } from '../../hub/bench/contract.ts';
@@ -161,6 +161,17 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       };
       return context.json(hub.facts.model);
     })
+    .get('/learning/:facility', context => context.json(hub.learning))
+    .post('/learning/:facility/adopt', async context => {
+      const { version } = await context.req.json<{ version: string | null }>();
+      const versions = hub.learning.versions.map(one => ({
+        ...one,
+        state: one.id === version ? ('adopted' as const) : one.id === null ? ('shipped' as const) : ('former' as const),
+      }));
+      hub.learning = { ...hub.learning, versions, current: versions.find(one => one.state === 'adopted')! };
+      return context.json(hub.learning);
+    })
+    .post('/learning/:facility/episodes', context => context.json({}, 201))
     .get('/alerts/on-call/:facility', context => context.json(hub.facts.onCall))
     .put('/alerts/on-call/:facility', async context => {
       const { steps } = await context.req.json<Pick<OnCallView, 'steps'>>();
@@ -176,6 +187,16 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     })
     .get('/alerts/handover/:facility/shifts', context => context.json({ shifts: DEFAULT_SHIFTS }))
     .put('/alerts/handover/:facility/shifts', async context => context.json(await context.req.json()))
+    .get('/alerts/:id/history', context => {
+      const alert = context.req.param('id');
+      const at = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+      const nobody = { alert, by: null, detail: null };
+      return context.json([
+        { ...nobody, at: at(240), what: 'raised' },
+        { ...nobody, at: at(240), what: 'paged', detail: { who: { role: 'caregiver' }, ways: ['live', 'push'], repeat: 0 } },
+        { ...nobody, at: at(180), what: 'acknowledged', by: '佐藤 美咲' },
+      ] satisfies Happening[]);
+    })
     .post('/alerts/:id/consult', context => {
       change(context.req.param('id'), { consultation: 'enc-1' });
       return context.json({ encounter: 'enc-1' }, 201);
