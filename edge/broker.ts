@@ -1,6 +1,7 @@
 // The gateway's own broker: devices sign in, may use their own topics only, and get PUBACK when their pack is on disk.
 import { createHash } from 'node:crypto';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import type { Logger } from 'pino';
 import {
@@ -36,6 +37,8 @@ export interface DeviceSeen {
 export interface BrokerOptions {
   host: string;
   port: number;
+  /** A second port, for devices that speak TLS (PEM); null for none. */
+  tls: { port: number; cert: string; key: string } | null;
   facility: string;
   roster: Roster;
   log: Logger;
@@ -60,6 +63,7 @@ export interface BrokerOptions {
 
 export interface Broker {
   port: number;
+  tlsPort: number | null;
   seen: ReadonlyMap<string, DeviceSeen>;
   /** Passes a message of the hub on to a device. */
   deliver(topic: string, payload: Uint8Array, retain: boolean): void;
@@ -184,7 +188,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   aedes.on('connectionError', (_client, error) => log.debug({ err: error }, 'a connection ended before sign-in'));
 
   const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, socket => {
+  const serve = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     gateSocket(socket, {
@@ -200,21 +204,23 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
       },
     });
     const client = aedes.handle(socket);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  }).catch(async error => {
+  };
+  const server = createServer({ noDelay: true }, serve);
+  const tlsServer =
+    options.tls && createTlsServer({ cert: options.tls.cert, key: options.tls.key, minVersion: 'TLSv1.2', noDelay: true }, serve);
+  tlsServer?.on('tlsClientError', error => log.debug({ err: error }, 'a TLS connection ended before sign-in'));
+  const ports = await (async () => ({
+    port: await listen(server, port, host),
+    tlsPort: tlsServer && options.tls ? await listen(tlsServer, options.tls.port, host) : null,
+  }))().catch(async error => {
+    server.close();
     // Its heartbeat would keep the process alive.
     await new Promise<void>(resolve => aedes.close(() => resolve()));
     throw error;
   });
-  const address = server.address();
 
   return {
-    port: typeof address === 'object' && address ? address.port : port,
+    ...ports,
     seen,
     deliver: publish,
     cutRevoked() {
@@ -222,8 +228,21 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     },
     async close() {
       server.close();
+      tlsServer?.close();
       await new Promise<void>(resolve => aedes.close(() => resolve()));
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** @returns the port that it listens at. */
+async function listen(server: Server, port: number, host: string): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : port;
 }

@@ -17,6 +17,9 @@ const Environment = z
     EDGE_CERT: z.string().min(1).optional(),
     EDGE_KEY: z.string().min(1).optional(),
     EDGE_CA: z.string().min(1).optional(),
+    EDGE_TLS_CERT: z.string().min(1).optional(),
+    EDGE_TLS_KEY: z.string().min(1).optional(),
+    EDGE_TLS_PORT: port(8884),
     EDGE_STATUS_PORT: port(8090),
     EDGE_STATUS_PIN: z
       .string()
@@ -32,6 +35,10 @@ const Environment = z
     message: 'must be the gateway’s secret, shown when it was registered; or give EDGE_CERT and EDGE_KEY',
   })
   .refine(env => !env.EDGE_CERT === !env.EDGE_KEY, { path: ['EDGE_KEY'], message: 'EDGE_CERT and EDGE_KEY go together' })
+  .refine(env => !env.EDGE_TLS_CERT === !env.EDGE_TLS_KEY, {
+    path: ['EDGE_TLS_KEY'],
+    message: 'EDGE_TLS_CERT and EDGE_TLS_KEY go together',
+  })
   .refine(env => !env.EDGE_CERT || /^(mqtts|wss):/.test(env.EDGE_HUB_URL), {
     path: ['EDGE_HUB_URL'],
     message: 'must begin with mqtts:// for a certificate',
@@ -43,6 +50,8 @@ export interface EdgeConfig {
   /** Where devices and the status page connect. A gateway in a facility listens on its own network: `0.0.0.0`. */
   host: string;
   port: number;
+  /** For devices that speak TLS; null for none. PEM. */
+  tls: { port: number; cert: string; key: string } | null;
   statusPort: number;
   hubUrl: string;
   facility: string;
@@ -77,12 +86,16 @@ export function readEdgeConfig(environment: Record<string, string | undefined> =
     dataDirectory,
     host: env.EDGE_HOST,
     port: env.EDGE_PORT,
+    tls:
+      env.EDGE_TLS_CERT && env.EDGE_TLS_KEY
+        ? { port: env.EDGE_TLS_PORT, cert: content('EDGE_TLS_CERT', env.EDGE_TLS_CERT), key: content('EDGE_TLS_KEY', env.EDGE_TLS_KEY) }
+        : null,
     statusPort: env.EDGE_STATUS_PORT,
     hubUrl: env.EDGE_HUB_URL,
     facility: env.EDGE_FACILITY,
     secret: env.EDGE_SECRET ?? null,
     certificate: env.EDGE_CERT && env.EDGE_KEY ? { certFile: path.resolve(env.EDGE_CERT), keyFile: path.resolve(env.EDGE_KEY) } : null,
-    ca: env.EDGE_CA ? authority(env.EDGE_CA) : null,
+    ca: env.EDGE_CA ? content('EDGE_CA', env.EDGE_CA) : null,
     statusPin: env.EDGE_STATUS_PIN ?? null,
     maxPacks: env.EDGE_MAX_PACKS,
     keepFreeBytes: env.EDGE_KEEP_FREE_MB * 1024 * 1024,
@@ -91,10 +104,10 @@ export function readEdgeConfig(environment: Record<string, string | undefined> =
   });
 }
 
-function authority(file: string): string {
+function content(variable: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new Error(`The gateway's configuration cannot be used:\n  EDGE_CA: the file ${path.resolve(file)} cannot be read`, { cause });
+    throw new Error(`The gateway's configuration cannot be used:\n  ${variable}: the file ${path.resolve(file)} cannot be read`, { cause });
   }
 }

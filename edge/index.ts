@@ -17,8 +17,9 @@ export { type EdgeConfig, readEdgeConfig } from './config.ts';
 export type { EdgeStatus } from './status.ts';
 
 export interface Edge {
-  /** Of the local broker and of the status page. */
+  /** Of the local broker (without and with TLS) and of the status page. */
   port: number;
+  tlsPort: number | null;
   statusPort: number;
   status(): EdgeStatus;
   /** A person has seen to the alarm. False when there is none of this id. */
@@ -60,6 +61,7 @@ export async function startEdge({ config, log, now = Date.now }: { config: EdgeC
   const broker = await openBroker({
     host: config.host,
     port: config.port,
+    tls: config.tls,
     facility,
     roster,
     log,
@@ -164,6 +166,7 @@ export async function startEdge({ config, log, now = Date.now }: { config: EdgeC
 
   return {
     port: broker.port,
+    tlsPort: broker.tlsPort,
     statusPort: opened.port,
     status,
     acknowledge,

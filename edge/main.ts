@@ -22,12 +22,12 @@ try {
   process.on('SIGINT', end);
   // The parent that started the gateway is gone.
   process.on('disconnect', end);
-  const ready = { event: 'ready', port: edge.port, statusPort: edge.statusPort };
+  const ready = { event: 'ready', port: edge.port, tlsPort: edge.tlsPort, statusPort: edge.statusPort };
   if (process.send) process.send(ready);
   else process.stdout.write(`${JSON.stringify(ready)}\n`);
 } catch (error) {
   const code = (error as NodeJS.ErrnoException).code;
-  const hint = code === 'EADDRINUSE' ? ' Choose another EDGE_PORT or EDGE_STATUS_PORT, or end what holds it.' : '';
+  const hint = code === 'EADDRINUSE' ? ' Choose another EDGE_PORT, EDGE_TLS_PORT or EDGE_STATUS_PORT, or end what holds it.' : '';
   process.stderr.write(`The gateway cannot start: ${(error as Error).message}${hint}\n`);
   process.exitCode = 1;
 }

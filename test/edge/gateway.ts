@@ -37,6 +37,7 @@ export function gatewayBench<Device extends string>(secrets: Record<Device, stri
     dataDirectory: bench.folder,
     host: '127.0.0.1',
     port: 0,
+    tls: null,
     statusPort: 0,
     hubUrl,
     facility: FACILITY,

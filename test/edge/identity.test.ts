@@ -2,11 +2,12 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { connectAsync } from 'mqtt';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { gatewayTopic } from '../../devices/index.ts';
 import type { Pkcs10CertificateRequest } from '../../devices/x509.ts';
 import { readEdgeConfig } from '../../edge/index.ts';
-import { FACILITY, gatewayBench } from './gateway.ts';
+import { FACILITY, gatewayBench, listKnown } from './gateway.ts';
 import { serialOf, startTlsHub, type TestAuthority, testAuthority } from './tls-hub.ts';
 
 const NAME = `gateway/${FACILITY}`;
@@ -143,6 +144,24 @@ test('a certificate without its key ends the start with words', async () => {
   await expect(gatewayWith({ given: { cert: one.cert, key: other.key } })).rejects.toThrow('EDGE_KEY');
 });
 
+test('a device may speak TLS to the gateway', async () => {
+  const { cert, key } = await authority.server();
+  const hub = await bench.hubAt();
+  const edge = await bench.edgeFor(hub.url, { tls: { port: 0, cert, key } });
+  await listKnown(edge);
+  const bed = await connectAsync(`mqtts://127.0.0.1:${edge.tlsPort}`, {
+    ca: authority.caPem,
+    clientId: 'bed-1',
+    username: `${FACILITY}/bed-1`,
+    password: 'secret-of-bed-1',
+    reconnectPeriod: 0,
+  });
+  bench.closing.push(() => bed.endAsync(true));
+  const pack = '[{"bn":"bed-1:","n":"seq","v":5},{"n":"heart_rate","u":"beat/min","v":60}]';
+  await bed.publishAsync(`care/1/${FACILITY}/bed-1/json`, pack, { qos: 1 });
+  await expect.poll(() => hub.sequences('bed-1')).toEqual([5]);
+});
+
 describe('configuration', () => {
   let folder: string;
   beforeEach(() => {
@@ -156,6 +175,7 @@ describe('configuration', () => {
     ['a certificate without a key', { EDGE_CERT: 'a.crt', EDGE_HUB_URL: 'mqtts://hub' }, 'EDGE_KEY'],
     ['a certificate over plain MQTT', { EDGE_CERT: 'a.crt', EDGE_KEY: 'a.key' }, 'mqtts://'],
     ['a PIN that is none', { EDGE_SECRET: 's', EDGE_STATUS_PIN: 'abc' }, 'EDGE_STATUS_PIN'],
+    ['a server certificate without its key', { EDGE_SECRET: 's', EDGE_TLS_CERT: 'a.crt' }, 'EDGE_TLS_KEY'],
     ['an authority that cannot be read', { EDGE_SECRET: 's', EDGE_CA: '/nowhere/ca.pem' }, 'EDGE_CA'],
   ])('%s is refused, and the variable named', (_what, given, words) => expect(() => read(given)).toThrow(words));
 
