@@ -20,6 +20,7 @@ import type { BenchMessage, Credentials } from '../../hub/ingest/contract.ts';
 import type { LiveVitals } from '../../hub/vitals/contract.ts';
 import { benchFixture } from './bench-fixtures.ts';
 import { type Facts, facts, sessionFor } from './fixtures.ts';
+import { learningFacts } from './learning-facts.ts';
 
 export interface FixtureHub {
   url: string;
@@ -61,6 +62,7 @@ const problem = (code: string, ja: string, en: string) => ({ error: { code, ja, 
 export async function startFixtureHub(web: string): Promise<FixtureHub> {
   let failing: { prefix: string; status: number }[] = [];
   let refuseLive = false;
+  let learning = learningFacts('himawari');
   const app = new Hono();
   // The policy of the real hub: a page that needs more than this is broken.
   app.use(
@@ -161,15 +163,15 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       };
       return context.json(hub.facts.model);
     })
-    .get('/learning/:facility', context => context.json(hub.learning))
+    .get('/learning/:facility', context => context.json(learning))
     .post('/learning/:facility/adopt', async context => {
       const { version } = await context.req.json<{ version: string | null }>();
-      const versions = hub.learning.versions.map(one => ({
+      const versions = learning.versions.map(one => ({
         ...one,
         state: one.id === version ? ('adopted' as const) : one.id === null ? ('shipped' as const) : ('former' as const),
       }));
-      hub.learning = { ...hub.learning, versions, current: versions.find(one => one.state === 'adopted')! };
-      return context.json(hub.learning);
+      learning = { ...learning, versions, current: versions.find(one => one.state === 'adopted')! };
+      return context.json(learning);
     })
     .post('/learning/:facility/episodes', context => context.json({}, 201))
     .get('/alerts/on-call/:facility', context => context.json(hub.facts.onCall))
@@ -297,6 +299,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       hub.session = null;
       hub.facts = facts(Date.now());
       bench = benchFixture();
+      learning = learningFacts('himawari');
       hub.requests = [];
     },
     raise: (patient, more) => {

@@ -259,6 +259,34 @@ describe('a manager’s alarm budget', () => {
   });
 });
 
+describe('what was learnt', () => {
+  it('a manager compares a proposal with the version in use, adopts it, and can go back', async () => {
+    hub.signIn('manager');
+    await go('/model', '[data-testid=proposal]');
+    const proposal = await page.getByTestId('proposal').textContent();
+    for (const figure of ['61.5', '24.2', '21', '0.0794', '0.0611']) expect(proposal).toContain(figure);
+    await page.getByTestId('adopt').click();
+    await expect.poll(() => page.getByTestId('learning').textContent()).toContain('使っています 2026.11.22-4fa6fc74+20261123.1');
+    await page.getByTestId('learning').getByRole('button', { name: 'この版にもどす' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'もどす' }).click();
+    await expect.poll(() => page.getByTestId('learning').textContent()).not.toContain('使っています 2026.11.22-4fa6fc74+20261123.1');
+    expect(hub.requests.filter(({ line }) => line === 'POST /api/learning/himawari/adopt').map(({ body }) => body)).toEqual([
+      { version: '11111111-1111-4111-8111-111111111111' },
+      { version: null },
+    ]);
+  });
+
+  it('a carer records an episode that nobody was warned of', async () => {
+    hub.signIn('caregiver');
+    await go('/resident/r04', '[data-testid=missed-episode]');
+    await page.getByTestId('missed-episode').click();
+    await page.getByTestId('missed-save').click();
+    await expect
+      .poll(() => hub.requests.find(({ line }) => line === 'POST /api/learning/himawari/episodes')?.body)
+      .toMatchObject({ patient: 'r04' });
+  });
+});
+
 describe('a carer', () => {
   beforeEach(() => hub.signIn('caregiver'));
 
