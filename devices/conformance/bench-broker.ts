@@ -1,6 +1,6 @@
 // The broker of a conformance run: answers one device as the hub would, writes down everything, and can cut the line or withhold PUBACKs.
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type PeerCertificate, TLSSocket } from 'node:tls';
 import { Aedes, type Client } from 'aedes';
 import { deviceTopic, deviceUsername, parseTopic } from '../topics.ts';
 import type { BenchAuthority } from './bench-authority.ts';
@@ -238,7 +238,8 @@ type Peer = { trusted: boolean; uri: string; fingerprint: string } | null;
 /** The client certificate of a connection; null when there is none. */
 function peerOf(socket: unknown): Peer {
   if (!(socket instanceof TLSSocket)) return null;
-  const { fingerprint256, subjectaltname } = socket.getPeerCertificate();
+  // Null, against its type, once the connection is gone.
+  const { fingerprint256, subjectaltname } = (socket.getPeerCertificate() as PeerCertificate | null) ?? {};
   if (!fingerprint256) return null;
   return { trusted: socket.authorized, uri: (subjectaltname ?? '').replace(/^URI:/, ''), fingerprint: fingerprint256 };
 }

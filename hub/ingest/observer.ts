@@ -1,7 +1,7 @@
 // Conformance runs at the hub's own broker: tells the care role what one device does, packet by packet, and disturbs its line when asked to.
 // Costs nothing while no device is observed.
 import { randomUUID } from 'node:crypto';
-import { TLSSocket } from 'node:tls';
+import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { Client, ConnectPacket, PublishPacket } from 'aedes';
 import { z } from 'zod';
 import { deviceUsername, isId } from '../../devices/index.ts';
@@ -224,7 +224,8 @@ export async function openObserver({
 /** Whose certificate a connection brings: user name as in its alternative name `urn:hub:device:<facility>:<device>`. */
 function peerOf(socket: unknown): { username: string; fingerprint: string } | null {
   if (!(socket instanceof TLSSocket)) return null;
-  const { fingerprint256, subjectaltname } = socket.getPeerCertificate();
+  // Null, against its type, once the connection is gone.
+  const { fingerprint256, subjectaltname } = (socket.getPeerCertificate() as PeerCertificate | null) ?? {};
   const [, facility, device] = /URI:urn:hub:device:([^:,]+):([^:,]+)/.exec(subjectaltname ?? '') ?? [];
   return fingerprint256 && facility && device ? { username: `${facility}/${device}`, fingerprint: fingerprint256 } : null;
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { io } from 'socket.io-client';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type RunView, verifyReport } from '../../devices/conformance/index.ts';
 import { DeviceClient } from '../../devices/index.ts';
 import type { Credentials } from '../../hub/ingest/contract.ts';
@@ -24,7 +24,8 @@ interface Refused {
 const start = (device: string) => hub.call<RunView & Refused>('POST', '/runs', { facility: hub.facility, device });
 const viewOf = async (run: string) => (await hub.call<RunView>('GET', `/runs/${run}`)).body;
 const ended = async (run: string) => {
-  await expect.poll(async () => (await viewOf(run)).state, { timeout: 25_000, interval: 200 }).not.toBe('running');
+  // Tests at the same time have no `expect` in common.
+  await vi.waitUntil(async () => (await viewOf(run)).state !== 'running', { timeout: 25_000, interval: 200 });
   return viewOf(run);
 };
 const ofStatus = (view: RunView, status: string) => view.checks.filter(check => check.status === status).map(check => check.id);

@@ -88,6 +88,7 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'POST /api/bench/runs/:run/stop': { path: `/api/bench/runs/${NOBODY}/stop`, body: {}, status: 404 },
   'GET /api/bench/runs/:run/report.json': { path: `/api/bench/runs/${NOBODY}/report.json`, status: 404 },
   'GET /api/bench/runs/:run/report.html': { path: `/api/bench/runs/${NOBODY}/report.html`, status: 404 },
+  'GET /api/bench/contract': { path: '/api/bench/contract', status: 403, other: { maker: 200, manager: 200, administrator: 200 } },
   'GET /api/bench/key': { path: '/api/bench/key', status: 403, other: { maker: 200, manager: 200, administrator: 200 } },
   'GET /api/devices/profiles': { path: '/api/devices/profiles', status: 200 },
   'POST /api/devices/gateways': { path: '/api/devices/gateways', body: { facility: it.facility }, ...onlyAdministrator(201) },
