@@ -2,7 +2,7 @@
 // field anew and took two thirds of the CPU time of a write; ours are made of few names that are the same from point to point.
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { SamplePoint } from './samples.ts';
+import type { SamplePoint } from './point.ts';
 
 /** What must be escaped in tags and field names, and in a measurement (InfluxDB 1.8, line protocol reference, "Special characters"). */
 const IN_TAG = /[,= ]/;

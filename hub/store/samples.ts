@@ -3,21 +3,10 @@ import { Agent } from 'node:http';
 import { InfluxDB } from 'influx';
 import { ExponentialBackoff } from 'influx/lib/src/backoff/exponential.js';
 import { linesOf, openWriter } from './lines.ts';
+import type { SamplePoint } from './point.ts';
 import { aggregateQuery, type Keeping, openRetention, partsOf } from './retention.ts';
 
 export const SAMPLE_DATABASE = 'samples';
-
-/** One row of a device's readings at one time. `values` hold one number per quantity, in the profile's unit; booleans are 0 or 1. */
-export interface SamplePoint {
-  profile: string;
-  facility: string;
-  device: string;
-  /** Whom or what the device was assigned to at `time`: `Patient/…` or `Location/…`. */
-  subject: string;
-  /** Milliseconds since 1970-01-01 UTC, the sample's own time. */
-  time: number;
-  values: Record<string, number>;
-}
 
 export interface SampleQuery {
   subject: string;
