@@ -140,7 +140,10 @@ export class Forwarder {
     this.#client.subscribe(topics, { qos: 1 }, error => error && log.warn({ err: error }, 'the hub’s messages cannot be subscribed'));
     for (const [topic, payload] of this.#states) this.#client.publish(topic, payload, { qos: 1, retain: true }, () => {});
     if (identity) {
-      identity.connected();
+      this.#safely(() => {
+        identity.connected();
+        return true;
+      });
       this.#client.subscribe(gatewayTopic(facility, 'certificate'), { qos: 1 }, () => void this.#renew());
     }
     changed();
@@ -152,13 +155,23 @@ export class Forwarder {
   #own(channel: string, payload: Buffer) {
     const { identity, log } = this.#options;
     if (!identity) return;
-    if (channel === 'certificate' && identity.take(payload.toString('utf8'))) {
+    if (channel === 'certificate' && this.#safely(() => identity.take(payload.toString('utf8')))) {
       log.info({}, 'a new certificate came from the hub; connecting with it');
       this.#client.stream.destroy();
     }
     if (channel === 'config' && asksRenewal(payload)) {
       identity.ask();
       void this.#renew();
+    }
+  }
+
+  /** A disk that takes nothing costs the new certificate, not the gateway. */
+  #safely(act: () => boolean): boolean {
+    try {
+      return act();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'a certificate could not be kept on disk');
+      return false;
     }
   }
 

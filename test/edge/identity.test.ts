@@ -1,5 +1,5 @@
 // The gateway's certificate towards the hub: signing in with it, getting a new one in time, and never being locked out by a bad one.
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connectAsync } from 'mqtt';
@@ -125,6 +125,22 @@ test.each<[string, (request: Pkcs10CertificateRequest) => Promise<string>]>([
   await expect.poll(() => edge.status().hub.connected).toBe(true);
   expect(hub.signedIn).toHaveLength(1);
   expect(existsSync(file('identity.new.pem'))).toBe(false);
+});
+
+test('a new certificate that the disk does not take changes nothing, and the gateway goes on', async () => {
+  const { hub, edge } = await gatewayWith({
+    days: 20,
+    answer: request => {
+      // In the place of the file that would be written first.
+      mkdirSync(file('identity.new.pem.draft'));
+      return renewed()(request);
+    },
+  });
+  await expect.poll(() => hub.requests.length).toBe(1);
+  await expect.poll(() => edge.status().hub.connected).toBe(true);
+  const page = await fetch(`http://127.0.0.1:${edge.statusPort}/status`);
+  expect(page.status).toBe(200);
+  expect(hub.signedIn).toHaveLength(1);
 });
 
 test('a gateway that died with a new certificate not yet tried tries it at its next start', async () => {
