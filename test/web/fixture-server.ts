@@ -229,6 +229,8 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     .get('/vitals/:patient', context => context.json(hub.facts.day))
     .get('/devices/profiles', context => context.json([...loadProfiles().values()]))
     .get('/devices/coverage', context => context.json(hub.facts.coverage))
+    .get('/alarms/limits/:patient', context => context.json(hub.facts.limits))
+    .put('/alarms/limits/:patient', context => context.json(hub.facts.limits))
     .get('/devices', context => context.json(hub.facts.benchDevices))
     .post('/devices', context => context.json(secret, 201))
     .post('/devices/gateways', context => context.json({ ...secret, device: 'gateway', username: 'gateway/himawari', topic: '' }, 201))

@@ -1,6 +1,7 @@
 // Invented facts for tests of pages, typed by the hub's contracts: one hospital, one facility of twelve residents, a few people.
 import { pointsOf, readCard } from '../../hub/alerts/budget.ts';
 import type { ModelView } from '../../hub/alerts/budget-routes.ts';
+import type { LimitsView } from '../../hub/alarms/contract.ts';
 import type { AlertView, FloorView, HandoverView, PredictionView, ResidentTile } from '../../hub/alerts/contract.ts';
 import { DEFAULT_ON_CALL, type OnCallView } from '../../hub/alerts/on-call.ts';
 import type { EncounterView, Invitable } from '../../hub/consult/contract.ts';
@@ -24,6 +25,7 @@ export interface Facts {
   handover: HandoverView;
   day: DayView;
   coverage: CoverageView;
+  limits: LimitsView;
   benchDevices: DeviceView[];
   refusals: RefusalView[];
   people: PersonView[];
@@ -335,6 +337,21 @@ export function facts(now: number): Facts {
     health: more.revokedAt ? null : well,
     ...more,
   });
+  const limits: LimitsView = {
+    ...{ patient: 'r04', mayChange: true },
+    limits: [
+      {
+        ...{ rule: 'heart-low', side: 'below', standard: 41, own: null, off: false, minimum: 20, maximum: 250 },
+        text: { ja: '心拍がとても遅いです。', en: 'The heart beats very slowly.' },
+        ...{ quantity: { ja: '心拍数', en: 'Heart rate' }, unit: { ja: '拍/分', en: 'beats/min' } },
+      },
+      {
+        ...{ rule: 'heart-high', side: 'above', standard: 130, own: 110, off: false, minimum: 20, maximum: 250 },
+        text: { ja: '心拍がとても速いです。', en: 'The heart beats very fast.' },
+        ...{ quantity: { ja: '心拍数', en: 'Heart rate' }, unit: { ja: '拍/分', en: 'beats/min' } },
+      },
+    ],
+  };
   const coverage: CoverageView = {
     facility: 'himawari',
     facilityName: '特別養護老人ホーム ひまわり',
@@ -503,6 +520,7 @@ export function facts(now: number): Facts {
     handover,
     day,
     coverage,
+    limits,
     benchDevices: [
       device('bench-bed', 'bed', 'ベッドセンサー', null, { facility: 'kikai', refused: 2, accepted: 318 }),
       device('bench-room', 'room', '室内環境センサー', null, { facility: 'kikai', state: 'never', lastSample: null, accepted: 0 }),

@@ -431,6 +431,25 @@ describe('others', () => {
     });
   });
 
+  it('a caregiver sets at which heart rate of a resident to be alarmed, not at one that no heart has', async () => {
+    hub.signIn('caregiver');
+    await go('/resident/r04', '[data-testid=change-limits]');
+    await page.getByTestId('limits').getByText('心拍数が 110 拍/分 より高いとき').waitFor();
+    await page.getByTestId('change-limits').click();
+    await page.getByTestId('limit-heart-high').fill('900');
+    await page.getByText('20 から 250 までの数にしてください。').waitFor();
+    expect(await page.getByTestId('save-limits').isDisabled()).toBe(true);
+    await page.getByTestId('limit-heart-high').fill('105');
+    await page.getByTestId('off-heart-low').check();
+    expect(await violations()).toEqual([]);
+    await shot('limits');
+    await page.getByTestId('save-limits').click();
+    await page.getByTestId('change-limits').waitFor();
+    expect(hub.requests.find(({ line }) => line === 'PUT /api/alarms/limits/r04')?.body).toEqual({
+      limits: { 'heart-low': { limit: null, off: true }, 'heart-high': { limit: 105, off: false } },
+    });
+  });
+
   it('a manager sees the worst device first in words, looks closer at it by keyboard, and the page follows what the hub tells', async () => {
     hub.signIn('manager');
     await go('/coverage', '[data-testid=device-bed-201]');
