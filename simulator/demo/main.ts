@@ -6,6 +6,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { HubClient } from './client.ts';
 import { ADMINISTRATOR_TEXT, PATIENT_TABLE_TEXT, PEOPLE, residentAt } from './people.ts';
+import { phoneOf, tellNotices } from './phone.ts';
 import { type DemoProcess, portOr, startProcess } from './processes.ts';
 import { provision, type World } from './provision.ts';
 import { benchPlanOf, consultationToday, planOf, tellStory } from './story.ts';
@@ -99,12 +100,18 @@ async function run(wanted: Wanted) {
     const http = await portOr(wanted.port);
     const [mqtt, edgePort, edgeStatus, platformPort] = [await portOr(1883), await portOr(1884), await portOr(8085), await portOr(8090)];
     const mqtts = await portOr(8883);
+    const [pushPort, mailPort, smtpPort] = [await portOr(8091), await portOr(8092), await portOr(8025)];
+    const push = `http://127.0.0.1:${pushPort}`;
     const media = await portOr(Number(process.env.HUB_MEDIA_PORT || 44_400), availableParallelism());
     if (wanted.port !== 0 && http !== wanted.port) console.log(`Port ${wanted.port} is taken; using ${http}.`);
     const url = `http://localhost:${http}`;
 
     step('The shared record platform (simulated)');
     start('platform', 'simulator/national/main.ts', ['--port', String(platformPort), '--data', path.join(demoData, 'platform')]);
+
+    step('Phones and e-mail (simulated)');
+    start('push', 'simulator/push/main.ts', ['--port', String(pushPort)]);
+    start('mail', 'simulator/mail/main.ts', ['--port', String(mailPort), '--smtp-port', String(smtpPort)]);
 
     step('The hub');
     const hub = start('hub', 'hub/main.ts', [], {
@@ -115,6 +122,9 @@ async function run(wanted: Wanted) {
       HUB_MQTTS_PORT: String(mqtts),
       HUB_MEDIA_PORT: String(media),
       HUB_PLATFORM_URL: `http://127.0.0.1:${platformPort}`,
+      HUB_PUSH_SERVICES: push,
+      HUB_MAIL_URL: `smtp://127.0.0.1:${smtpPort}`,
+      HUB_MAIL_FROM: 'hub@example.invalid',
       HUB_DEMONSTRATION: '1',
     });
     let firstLink: string | undefined;
@@ -177,6 +187,14 @@ async function run(wanted: Wanted) {
     step('A consultation for today');
     await consultationToday(world, signedInAs);
 
+    step('The caregiver’s phone asks for notifications');
+    const phone = await phoneOf(await signedInAs(world.accounts.caregiver!), push);
+    let told = new Date().toISOString();
+    const listen = async () => {
+      told = await tellNotices(push, phone, told);
+    };
+    setInterval(() => void listen().catch(() => undefined), 2000).unref();
+
     const rows: [string, string, string, string][] = [];
     const [family, given] = residentAt(0);
     rows.push(['患者 / patient', `${family} ${given}`, PATIENT_TABLE_TEXT.en, await linkOf(world.accounts.patient!)]);
@@ -187,6 +205,7 @@ async function run(wanted: Wanted) {
     console.log(`\nReady: ${url}\n`);
     for (const [role, name, does, link] of rows) console.log(`  ${role}  ${name}\n      ${does}\n      ${link}`);
     console.log(`\n  Shared record platform (simulated): http://127.0.0.1:${platformPort}    Edge gateway: http://127.0.0.1:${edgeStatus}`);
+    console.log(`  Phones: ${push}/messages    E-mail: http://127.0.0.1:${mailPort}/messages (both simulated)`);
     if (wanted.episode)
       console.log(
         `  In about ${Math.round(wanted.episode / 60)} minutes ${family} ${given} will become restless: watch the caregiver's floor before that.`,
