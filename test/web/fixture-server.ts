@@ -174,6 +174,12 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       return context.json(learning);
     })
     .post('/learning/:facility/episodes', context => context.json({}, 201))
+    .get('/alerts/push/key', context =>
+      context.json({ publicKey: 'BNcRdreALRFXTkOOUHK1EtK2wtaz5Ry4YfYCA_0QTpQtUbVlUls0VJXg7A8u-Ts1XbjhazAkj7I99e8QcYP7DkM' }),
+    )
+    .post('/alerts/push', context => context.json({ on: true }))
+    .post('/alerts/push/state', context => context.json({ on: true }))
+    .post('/alerts/push/end', context => context.json({ on: false }))
     .get('/alerts/on-call/:facility', context => context.json(hub.facts.onCall))
     .put('/alerts/on-call/:facility', async context => {
       const { steps } = await context.req.json<Pick<OnCallView, 'steps'>>();

@@ -1,6 +1,6 @@
 // Invented facts for tests of pages, typed by the hub's contracts: one hospital, one facility of twelve residents, a few people.
 
-import type { LimitsView, LimitsView } from '../../hub/alarms/contract.ts';
+import type { LimitsView } from '../../hub/alarms/contract.ts';
 import { pointsOf, readCard } from '../../hub/alerts/budget.ts';
 import type { ModelView } from '../../hub/alerts/budget-routes.ts';
 import type { AlertView, FloorView, HandoverView, PredictionView, ResidentTile } from '../../hub/alerts/contract.ts';

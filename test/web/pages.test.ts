@@ -372,6 +372,44 @@ describe('a carer', () => {
     await expect.poll(() => page.locator('main').textContent()).toContain('前の引き継ぎ: 佐藤 美咲さん');
   });
 
+  it('can be notified on this device; a locked screen shows that there is something, and nothing about anyone', async () => {
+    await context.grantPermissions(['notifications'], { origin: hub.url });
+    // The browser maker's own push service is out of reach of a test: its answer is put in its place.
+    await page.addInitScript(`{
+      let made = null;
+      const endpoint = 'https://push.example/1';
+      const subscription = { endpoint, toJSON: () => ({ endpoint, keys: { p256dh: 'p', auth: 'a' } }), unsubscribe: async () => ((made = null), true) };
+      PushManager.prototype.subscribe = async options => (made = options.userVisibleOnly ? subscription : null);
+      PushManager.prototype.getSubscription = async () => made;
+    }`);
+    const session = await context.newCDPSession(page);
+    let registration = '';
+    session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      registration = registrations[0]?.registrationId ?? registration;
+    });
+    await session.send('ServiceWorker.enable');
+    await go('/floor', '[data-testid=notifications]');
+    const button = page.getByTestId('notifications');
+    expect(await button.getAttribute('aria-pressed')).toBe('false');
+    await button.click();
+    await expect.poll(() => button.getAttribute('aria-pressed')).toBe('true');
+    expect(hub.requests.find(({ line }) => line === 'POST /api/alerts/push')?.body).toMatchObject({ endpoint: 'https://push.example/1' });
+
+    await expect.poll(() => registration).not.toBe('');
+    const data = JSON.stringify({ title: 'つうちがあります', body: 'ひらいて見てください', path: '/alert/alert-r04', tag: 'page-1' });
+    for (let time = 0; time < 2; time++)
+      await session.send('ServiceWorker.deliverPushMessage', { origin: hub.url, registrationId: registration, data });
+    const shown = () =>
+      page.evaluate<string[]>(
+        `navigator.serviceWorker.getRegistration().then(one => one.getNotifications()).then(all => all.map(one => one.title + ' ' + one.body))`,
+      );
+    await expect.poll(shown).toEqual(['つうちがあります ひらいて見てください']);
+
+    await button.click();
+    await expect.poll(() => button.getAttribute('aria-pressed')).toBe('false');
+    expect(hub.requests.some(({ line }) => line === 'POST /api/alerts/push/end')).toBe(true);
+  });
+
   it('reads risk in natural frequencies, never as a percentage', async () => {
     await go('/alert/alert-r04', '[data-testid=outcome-episode]');
     const text = await page.locator('main').textContent();
