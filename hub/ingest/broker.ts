@@ -2,44 +2,27 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type AedesOptions, type Client, type PublishPacket } from 'aedes';
 import type { Logger } from 'pino';
-import { gateSocket, type Login, MAX_PACK_BYTES, type Oversized, parseUsername, usernameOf } from '../../devices/index.ts';
+import { gateSocket, MAX_PACK_BYTES, type Oversized, usernameOf } from '../../devices/index.ts';
 import { Answers } from './answers.ts';
 import type { Certifier } from './certifier.ts';
 import type { Holder } from './credentials.ts';
 import { filterOf, heard, isOpen, openDeliveries, restoreFrom } from './delivery.ts';
-import type { Directory, FacilityDirectory, HeldCredential } from './directory.ts';
+import type { Directory, FacilityDirectory } from './directory.ts';
 import type { Intake, Outcome, Publish } from './intake.ts';
 import type { Observer } from './observer.ts';
 import type { Presence } from './presence.ts';
 import { guardSocket } from './protocol.ts';
-import { type Allowance, Allowances, type Rates } from './rate.ts';
+import { Allowances, type Rates } from './rate.ts';
 import { maySubscribe, publicationOf } from './rights.ts';
-import { isSecret, sha256 } from './secret.ts';
 import { KeptSessions, type Subscribed } from './sessions.ts';
-import { clientOf, openTls, type TlsOptions } from './tls.ts';
+import { IDENTIFIER_REJECTED, nameShown, openSignIn, refusal, type Session, UNAVAILABLE } from './sign-in.ts';
+import { openTls, type TlsOptions } from './tls.ts';
 
 /** Largest packet: a pack of 64 KiB with its topic and header. */
 export const PACKET_LIMIT = MAX_PACK_BYTES + 512;
 /** Where messages end that no subscriber may get. `$` keeps it out of every wildcard (MQTT 3.1.1 section 4.7.2). */
 const TAKEN = '$taken';
 const NOTHING = Buffer.alloc(0);
-/** CONNACK return codes, MQTT 3.1.1 section 3.2.2.3. */
-const IDENTIFIER_REJECTED = 2;
-const UNAVAILABLE = 3;
-const BAD_CREDENTIALS = 4;
-const NOT_AUTHORIZED = 5;
-
-interface Session {
-  login: Login;
-  /** What it signed in with, in the registry. */
-  credential: string;
-  /** When it was signed in, ms since 1970. */
-  since: number;
-  /** Null for the hub's own roles: they are not held back. */
-  allowance: Allowance | null;
-  /** When it was last told that it sends too fast, `performance.now()`. */
-  toldAt?: number;
-}
 /** A client is told so often at most that it sends too fast, ms. */
 const BETWEEN_NOTES = 60_000;
 
@@ -102,7 +85,6 @@ export async function openBroker({
   const withoutId = new WeakSet<Client>();
   const benches = new Map<Client, Set<string>>();
   const followers = new Map<Client, Set<string>>();
-  const internalSha256 = sha256(mqttInternal).toString('hex');
   const deliveries = openDeliveries();
   const answers = new WeakMap<Client, Answers>();
   const kept = new KeptSessions();
@@ -117,46 +99,7 @@ export async function openBroker({
   let refusedSignIns = 0;
   let protocolFaults = 0;
   let heldBack = 0;
-  const allowances = new Allowances(rates);
-
-  async function signIn(client: Client, username: string | undefined, password: Buffer | undefined): Promise<Session> {
-    const since = Date.now();
-    if (withoutId.has(client)) throw refusal(IDENTIFIER_REJECTED, 'a session that is kept needs a client id');
-    const shown = clientOf(client.conn);
-    if (shown) {
-      if ('refused' in shown) throw refusal(NOT_AUTHORIZED, `certificate: ${shown.refused}`);
-      const { holder, fingerprint } = shown;
-      if (username !== undefined && username !== usernameOf(holder)) throw refusal(BAD_CREDENTIALS, 'the certificate is another’s');
-      const held = await inForce(holder, each => each.fingerprint === fingerprint);
-      if (!held) throw refusal(NOT_AUTHORIZED, 'certificate: unknown or revoked');
-      return sessionOf(holder, held, since);
-    }
-    const login = username === undefined ? null : parseUsername(username);
-    if (!login || !password?.length) throw refusal(BAD_CREDENTIALS, 'no such username');
-    if (login.kind === 'hub') {
-      if (!isSecret(password, internalSha256)) throw refusal(BAD_CREDENTIALS, 'wrong secret');
-      return { login, credential: '', since, allowance: null };
-    }
-    const held = await inForce(login, each => each.secretSha256 !== null && isSecret(password, each.secretSha256));
-    if (!held) throw refusal(BAD_CREDENTIALS, 'unknown, revoked or wrong secret');
-    return sessionOf(login, held, since);
-  }
-
-  async function inForce(holder: Holder, isIt: (held: HeldCredential) => boolean): Promise<HeldCredential | undefined> {
-    const good = (held: HeldCredential) => held.until > Date.now() && isIt(held);
-    const name = usernameOf(holder);
-    const known = (await directory.of(holder.facility)).credentials.get(name)?.find(good);
-    // A device that was registered a moment ago.
-    return known ?? (await directory.credentialsOf(name)).find(good);
-  }
-
-  function sessionOf(login: Holder, held: HeldCredential, since: number): Session {
-    if (!held.used) {
-      held.used = true;
-      firstUse(login, held.id);
-    }
-    return { login, credential: held.id, since, allowance: allowances.of(login.kind, usernameOf(login), performance.now()) };
-  }
+  const signIn = openSignIn({ mqttInternal, directory, allowances: new Allowances(rates), firstUse });
 
   function begin(client: Client, { login }: Session) {
     if (!keeping.has(client)) return kept.discard(client.id);
@@ -183,13 +126,16 @@ export async function openBroker({
       if (!observer.connecting(client, packet)) return client.conn.destroy();
       if (!packet.clientId && !packet.clean) withoutId.add(client);
       // No one can take over another's session by its client id, and nothing is queued in memory for those who are away.
-      const name = packet.username ?? nameShown(client);
+      const name = packet.username ?? nameShown(client.conn);
       if (packet.clientId && name) packet.clientId = `${name}:${packet.clientId}`;
       if (!packet.clean) keeping.add(client);
       callback(null, true);
     },
     authenticate(client, username, password, callback) {
-      signIn(client, username, password).then(
+      const signedIn = withoutId.has(client)
+        ? Promise.reject(refusal(IDENTIFIER_REJECTED, 'a session that is kept needs a client id'))
+        : signIn(client.conn, username, password);
+      signedIn.then(
         session => {
           if (!client.closed) {
             sessions.set(client, session);
@@ -420,8 +366,6 @@ function mayNameStored(filter: string): boolean {
   return true;
 }
 
-const refusal = (returnCode: number, message: string) => Object.assign(new Error(message), { returnCode });
-
 const tooLarge = ({ bytes }: Oversized) => ({
   reason: 'packet-too-large' as const,
   text: {
@@ -440,8 +384,3 @@ const listen = (server: Server, host: string, port: number) =>
       resolve(typeof address === 'object' && address ? address.port : port);
     });
   });
-
-function nameShown(client: Client): string | undefined {
-  const shown = clientOf(client.conn);
-  return shown && 'holder' in shown ? usernameOf(shown.holder) : undefined;
-}
