@@ -15,7 +15,8 @@ export interface Figure {
 const ROUNDED = 3;
 
 export function print(figure: Figure): void {
-  const rounded = (value: number) => Number(value.toPrecision(ROUNDED + 1));
+  // Counts are told as they are.
+  const rounded = (value: number) => (Number.isInteger(value) ? value : Number(value.toPrecision(ROUNDED + 1)));
   console.log(
     JSON.stringify({
       ...figure,

@@ -384,6 +384,40 @@ test('QoS 0 gets no answer, QoS 1 PUBACK, QoS 2 PUBREC and PUBCOMP; a repeated Q
     ]);
 });
 
+test('to a subscriber with QoS 2 the broker answers PUBREC with PUBREL, once for each message (4.3.3)', async () => {
+  const follower = await signedIn(asHub());
+  const topic = `hub/1/${unique('exactly')}`;
+  follower.send(subscribe([[topic, 2]]));
+  const sender = await signedIn(asHub());
+  await expect.poll(() => follower.ofType(9)).toHaveLength(1);
+  sender.send(publish(topic, 'a', { qos: 2, id: 1 }), publish(topic, 'b', { qos: 2, id: 2 }));
+  await expect.poll(() => follower.ofType(3)).toHaveLength(2);
+  const ids = follower.ofType(3).map(({ body }) => body.readUInt16BE(2 + topic.length));
+  expect(new Set(ids).size).toBe(2);
+  for (const id of ids) follower.send(packet(0x50, [id >> 8, id & 255]));
+  await expect.poll(() => follower.ofType(6).map(({ flags, body }) => [flags, body.readUInt16BE(0)])).toEqual(ids.map(id => [2, id]));
+  for (const id of ids) follower.send(packet(0x70, [id >> 8, id & 255]));
+  follower.send(PING);
+  await expect.poll(() => follower.ofType(13)).toHaveLength(1);
+  expect(follower.ofType(3)).toHaveLength(2);
+});
+
+test('a will that is to be retained is: who subscribes later gets it with the flag (MQTT-3.1.2-17)', async () => {
+  const connect = asBed({ will: { topic: state(), payload: '{"state":"offline"}' }, flags: 0xe6 });
+  const broken = await signedIn(connect);
+  broken.socket.resetAndDestroy();
+  const follower = await signedIn(asHub());
+  await expect
+    .poll(async () => {
+      follower.send(subscribe([[state(), 1]]), PING);
+      const pings = follower.ofType(13).length;
+      await expect.poll(() => follower.ofType(13).length).toBeGreaterThan(pings);
+      return got(follower).at(-1);
+    })
+    .toEqual({ qos: 0, retain: true, topic: state(), payload: '{"state":"offline"}' });
+  follower.send(publish(state(), '', { first: 0x31 }), PING);
+});
+
 test.each<[[string, number][], number, number]>([
   [
     [

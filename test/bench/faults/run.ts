@@ -54,7 +54,7 @@ export interface FaultsResult {
 }
 
 /** Everything must have arrived so long after the last fault, ms. */
-const DRAIN = 180_000;
+const DRAIN = 120_000;
 
 /** @throws Error when the hub or the gateway does not come up. */
 export async function runFaults(options: FaultsOptions): Promise<FaultsResult> {
@@ -75,8 +75,9 @@ export async function runFaults(options: FaultsOptions): Promise<FaultsResult> {
       const from = new Date(Date.now() - 3_600_000).toISOString();
       logins.push(await manager.send<Credentials>('POST', '/api/devices', { facility, profile: 'bed', subject, from }));
     }
+    const { secret } = await manager.send<{ secret: string }>('POST', '/api/devices/gateways', { facility, credential: 'secret' });
     relay = await startRelay({ host: '127.0.0.1', to: hub.mqttPort });
-    gateway = await startGateway({ folder: path.join(folder, 'edge'), hubPort: relay.port, facility, secret: world.gateway.secret });
+    gateway = await startGateway({ folder: path.join(folder, 'edge'), hubPort: relay.port, facility, secret });
     const direct = logins.slice(0, options.devices).map(login => new Sender(`mqtt://127.0.0.1:${hub.mqttPort}`, login));
     const behind = logins.slice(options.devices).map(login => new Sender(`mqtt://127.0.0.1:${gateway!.port}`, login));
     senders.push(...direct, ...behind);
@@ -93,7 +94,11 @@ export async function runFaults(options: FaultsOptions): Promise<FaultsResult> {
     clearInterval(load);
     const end = Date.now();
     say(`${JSON.stringify(kills)}; waiting until everything has arrived`);
-    await drained(senders, gateway);
+    if (!(await drained(senders, gateway))) {
+      const late = senders.filter(({ waiting }) => waiting > 0).map(({ device, waiting, connected }) => ({ device, waiting, connected }));
+      say(`not everything has arrived: ${JSON.stringify({ late, gateway: await gateway.waiting(), roles: hub.roles() })}`);
+      say(hub.lines.slice(-10).join('\n'));
+    }
     const arrived = Date.now();
 
     const influxUrl = influxOf(hub.dataDirectory);
@@ -157,12 +162,14 @@ async function makeFaults({ hub, relay, gateway, random, pause, until, say }: Fa
   return kills;
 }
 
-async function drained(senders: Sender[], gateway: Gateway) {
+/** Whether everything has arrived in time. */
+async function drained(senders: Sender[], gateway: Gateway): Promise<boolean> {
   const deadline = Date.now() + DRAIN;
   while (Date.now() < deadline) {
-    if (senders.every(({ waiting }) => waiting === 0) && (await gateway.waiting()) === 0) return;
+    if (senders.every(({ waiting }) => waiting === 0) && (await gateway.waiting()) === 0) return true;
     await sleep(200);
   }
+  return false;
 }
 
 async function compare(influxUrl: string, senders: Sender[]) {

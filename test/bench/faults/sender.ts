@@ -45,9 +45,11 @@ export class Sender {
 
   /** One pack of now; it goes when it can. */
   send(): void {
-    const begun = performance.now();
     const sequence = this.#sequence++;
-    const times = Array.from({ length: SAMPLES }, () => (this.#last = Math.max(Date.now(), this.#last + 1)));
+    const times = Array.from({ length: SAMPLES }, () => {
+      this.#last = Math.max(Date.now(), this.#last + 1);
+      return this.#last;
+    });
     const { facility, device } = this.#login;
     const readings = times.map((time, index) => {
       const value = 55 + ((sequence * SAMPLES + index) % 40);
@@ -55,8 +57,16 @@ export class Sender {
       return { name: 'heart_rate', unit: 'beat/min', value, time };
     });
     const payload = Buffer.from(encodePack({ device, sequence, readings }, 'json'));
-    this.#client.publish(deviceTopic(facility, device, 'json'), payload, { qos: 1 }, error => {
-      if (error) return;
+    this.#publish(deviceTopic(facility, device, 'json'), payload, times, performance.now());
+  }
+
+  #publish(topic: string, payload: Buffer, times: number[], begun: number) {
+    this.#client.publish(topic, payload, { qos: 1 }, error => {
+      if (error) {
+        // mqtt.js gives back what it was handed while it sent older ones again and the connection broke: it is ours to send again.
+        if (!this.#client.disconnecting) setTimeout(() => this.#publish(topic, payload, times, begun), 100);
+        return;
+      }
       this.acknowledged.push(...times);
       this.longestWait = Math.max(this.longestWait, performance.now() - begun);
     });
