@@ -1,23 +1,30 @@
-// The networks: a regularised logistic regression and a small perceptron, one logit for each horizon, and how they are fitted.
+// The networks: a regularised logistic regression, a small perceptron and a causal TCN, one logit for each horizon, and how they are fitted.
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { permutation, seeded } from './random.ts';
+import { tcnLayers } from './tcn.ts';
 
-export type Kind = 'logistic' | 'perceptron';
+export type Kind = 'logistic' | 'perceptron' | 'tcn';
 
 export interface NetworkOptions {
   kind: Kind;
   inputs: number;
   outputs: number;
   l2: number;
-  /** Units of the hidden layers; none for logistic. */
+  /** Units of the hidden layers; none for logistic; for a TCN the filters of its blocks. */
   hidden: readonly number[];
+  /** A TCN's input is a sequence of so many steps, one after the other, oldest first: `inputs` is steps × channels. */
+  steps?: number;
   seed: number;
 }
 
 /** `[residents, inputs]` → logits `[residents, outputs]`. */
-export function buildNetwork({ kind, inputs, outputs, l2, hidden, seed }: NetworkOptions): tfl.LayersModel {
+export function buildNetwork({ kind, inputs, outputs, l2, hidden, steps, seed }: NetworkOptions): tfl.LayersModel {
   const network = tfl.sequential({ name: kind });
+  if (kind === 'tcn') {
+    for (const layer of tcnLayers({ inputs, outputs, steps: steps ?? 1, filters: hidden, l2, seed })) network.add(layer);
+    return network;
+  }
   const sizes = kind === 'logistic' ? [outputs] : [...hidden, outputs];
   sizes.forEach((units, index) => {
     network.add(

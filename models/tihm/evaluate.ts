@@ -2,93 +2,135 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { chooseBackend } from '../backend.ts';
-import { isoOf, readHomes } from './homes.ts';
-import { applyLead, type Knows } from './learn.ts';
-import { BUDGETS, calibrationOf, chanceSensitivity, intervals, measure, type Scores } from './measures.ts';
-import { eventCount, paperProtocol, personWise, watchedRows } from './protocols.ts';
+import { type Homes, isoOf, readHomes } from './homes.ts';
+import { applyLead } from './learn.ts';
+import { BUDGETS, calibrationOf, chanceSensitivity, intervals, type Measured, meanAndSpread, measure, type Scores } from './measures.ts';
+import { begunRows, eventCount, paperProtocol, personWise } from './protocols.ts';
 import { gainSentence, type LeadReport, leadTable, leadText } from './report.ts';
+import type { Knows } from './sets.ts';
 import { LEADS, type Slots, slotsOf } from './slots.ts';
-import { readHomeModel } from './store.ts';
+import { type HomeModel, readHomeModel } from './store.ts';
 
 const HELP = `npm run evaluate -- --data DIR [options]
 
-Measures the prediction of agitation in homes with motion sensors. DIR holds TIHM's files: Activity.csv[.gz], Physiology.csv, Labels.csv,
-Demographics.csv. Nothing in DIR is changed or copied.
+Measures the prediction of agitation in homes with motion sensors. DIR holds TIHM's files: Activity.csv[.gz], and where there are any
+Physiology.csv[.gz], Labels.csv[.gz], Demographics.csv[.gz]. Nothing in DIR is changed or copied.
 
   --data DIR            the folder (needed)
   --protocol NAME       person-wise: 10 folds of homes, every lead, stamps 08:00, 12:00, 18:00 (default);
                         tihm-paper: same-day recognition in five test weeks, as Palermo et al. 2023
   --model FOLDER        scores DIR with this model (models/home) instead of training: for homes that it never saw
-  --predictions OUT.csv patient_id,slot,lead_hours,probability,coverage of every home and stamp (person-wise, or with --model)
-  --seeds N             trains with seeds 1 to N and reports the spread (default 1)
+  --predictions OUT.csv patient_id,slot,lead_hours,probability,coverage of every home and stamp (person-wise, or with --model);
+                        the probability is empty where a home was silent for a day and the model abstains
+  --seeds N             trains with seeds 1 to N and reports mean and spread (default 3)
   --leads LIST          hours before the stamp (default ${LEADS.join(',')})
   --json FILE           the figures as JSON
 `;
 
-/** Where a lead's probabilities come from: trained here, or a model given. */
+/** Probabilities of every row, by seed; what a lead stands beside is null where nothing was trained. */
 interface Predicted {
-  bySeed: { seed: number; probabilities: Float32Array }[];
-  sensors: Float32Array | null;
-  noSensor: Float32Array | null;
+  bySeed: Float32Array[];
+  sensors: Float32Array[] | null;
+  noSensor: Float32Array[] | null;
   chosen: string[];
 }
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
+const meanOf = (all: Float32Array[]) => all[0]!.map((_, row) => all.reduce((sum, one) => sum + one[row]! / all.length, 0));
 
-/** Figures of one lead. Rows of `watched` alone count. */
-export function reportLead(slots: Slots, watched: readonly number[], predicted: Predicted): LeadReport {
-  const scoresOf = (values: Float32Array): Scores => ({
-    scores: Float32Array.from(watched, row => values[row]!),
-    labels: Uint8Array.from(watched, row => slots.labels[row]!),
-    home: Int32Array.from(watched, row => slots.home[row]!),
+/** Figures of one lead over every stamp since each home's first event; where the model abstained there is no alert. */
+export function reportLead(slots: Slots, predicted: Predicted): LeadReport {
+  const rows = begunRows(slots);
+  const scoresOf = (values: Float32Array, part: readonly number[] = rows): Scores => ({
+    scores: Float32Array.from(part, row => (Number.isNaN(values[row]!) ? -1 : values[row]!)),
+    labels: Uint8Array.from(part, row => slots.labels[row]!),
+    home: Int32Array.from(part, row => slots.home[row]!),
   });
-  const all = predicted.bySeed.map(({ probabilities }) => probabilities);
-  const model = scoresOf(meanOf(all));
-  const noSensor = predicted.noSensor && scoresOf(predicted.noSensor);
+  const over = (runs: Float32Array[] | null): Measured | null => runs && meanAndSpread(runs.map(one => measure(scoresOf(one)))).mean;
+  const mean = meanOf(predicted.bySeed);
+  const model = scoresOf(mean);
+  const given = rows.filter(row => !Number.isNaN(mean[row]!));
+  const seeds = predicted.bySeed.map(one => measure(scoresOf(one)));
+  const noSensor = predicted.noSensor && scoresOf(meanOf(predicted.noSensor));
   return {
     lead: slots.lead,
-    stamps: watched.length,
+    stamps: rows.length,
+    abstained: rows.length - given.length,
     labelled: model.labels.reduce((sum, label) => sum + label, 0),
     homes: new Set(model.home).size,
-    seeds: predicted.bySeed.map(({ seed, probabilities }) => ({ seed, measured: measure(scoresOf(probabilities)) })),
-    model: measure(model),
+    seeds,
+    model: meanAndSpread(seeds).mean,
+    sd: meanAndSpread(seeds).sd,
+    together: measure(model),
+    answered: meanAndSpread(predicted.bySeed.map(one => measure(scoresOf(one, given)))).mean,
     intervals: intervals(model),
-    sensors: predicted.sensors && measure(scoresOf(predicted.sensors)),
-    noSensor: noSensor && measure(noSensor),
+    sensors: over(predicted.sensors),
+    noSensor: over(predicted.noSensor),
     eventCount: measure(scoresOf(eventCount(slots))),
     chance: BUDGETS.map(budget => chanceSensitivity(model.labels, budget)),
     gain: noSensor && intervals(model, noSensor),
-    calibration: calibrationOf(model),
+    calibration: calibrationOf(scoresOf(mean, given)),
+    subgroups: [],
     chosen: predicted.chosen,
   };
 }
 
-const meanOf = (all: Float32Array[]) => all[0]!.map((_, row) => all.reduce((sum, one) => sum + one[row]! / all.length, 0));
-
-/** Trains and predicts one lead out of fold, with what it stands beside. */
-export function predictLead(slots: Slots, watched: readonly number[], seeds: number): Predicted {
-  const run = (knows: Knows, seed: number) =>
-    personWise(
-      slots,
-      watched,
-      knows,
-      seed,
-      fold => process.stderr.isTTY && process.stderr.write(`\r${slots.lead} h, ${knows}, seed ${seed}, fold ${fold}  `),
-    );
-  const runs = Array.from({ length: seeds }, (_, index) => ({ seed: index + 1, ...run('both', index + 1) }));
-  return {
-    bySeed: runs.map(({ seed, probabilities }) => ({ seed, probabilities })),
-    sensors: run('sensors', 1).probabilities,
-    noSensor: meanOf(Array.from({ length: seeds }, (_, index) => run('noSensor', index + 1).probabilities)),
-    chosen: runs.flatMap(({ chosen }) => chosen),
+/** Figures for people of one sex or age, from the same probabilities. */
+export function withSubgroups(report: LeadReport, slots: Slots, homes: Homes, predicted: Predicted): LeadReport {
+  const mean = meanOf(predicted.bySeed);
+  const group = (name: string, belongs: (home: Homes['homes'][number]) => boolean) => {
+    const rows = begunRows(slots).filter(row => belongs(homes.homes[slots.home[row]!]!));
+    const labels = Uint8Array.from(rows, row => slots.labels[row]!);
+    const scores = Float32Array.from(rows, row => (Number.isNaN(mean[row]!) ? -1 : mean[row]!));
+    const home = Int32Array.from(rows, row => slots.home[row]!);
+    const labelled = labels.reduce((sum, label) => sum + label, 0);
+    return {
+      name,
+      homes: new Set(home).size,
+      stamps: rows.length,
+      labelled,
+      measured: labelled ? measure({ scores, labels, home }) : null,
+    };
   };
+  const values = (of: (home: Homes['homes'][number]) => string | null) =>
+    [...new Set(homes.homes.map(of).filter(value => value !== null))].sort();
+  report.subgroups = [
+    ...values(({ sex }) => sex).map(value => group(value, ({ sex }) => sex === value)),
+    ...values(({ age }) => age).map(value => group(`age ${value}`, ({ age }) => age === value)),
+  ];
+  return report;
 }
 
-/** Rows of OUT.csv for one lead. */
+/** Trains and predicts one lead out of fold, with what it stands beside. */
+export function predictLead(slots: Slots, seeds: number): Predicted {
+  const run = (knows: Knows, seed: number) => {
+    const found = personWise(slots, knows, seed, fold => {
+      const line = `${slots.lead} h ahead, ${knows}, seed ${seed} of ${seeds}: fold ${fold}`;
+      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
+      else if (fold % 10 === 0) say(line);
+    });
+    return found;
+  };
+  const all = (knows: Knows) => Array.from({ length: seeds }, (_, index) => run(knows, index + 1));
+  const both = all('both');
+  const only = (knows: Knows) => all(knows).map(({ probabilities }) => probabilities);
+  const predicted: Predicted = {
+    bySeed: both.map(({ probabilities }) => probabilities),
+    sensors: only('sensors'),
+    noSensor: only('noSensor'),
+    chosen: both.flatMap(({ chosen }) => chosen),
+  };
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  return predicted;
+}
+
+/** Rows of OUT.csv for one lead; an empty probability where the model abstains. */
 export function predictionRows(slots: Slots, probabilities: Float32Array): string {
   let text = '';
-  for (let row = 0; row < slots.count; row++)
-    text += `${slots.homes[slots.home[row]!]},${isoOf(slots.at[row]!)},${slots.lead},${probabilities[row]!.toFixed(6)},${slots.coverage[row]!.toFixed(3)}\n`;
+  for (let row = 0; row < slots.count; row++) {
+    const probability = probabilities[row]!;
+    text += `${slots.homes[slots.home[row]!]},${isoOf(slots.at[row]!)},${slots.lead},${Number.isNaN(probability) ? '' : probability.toFixed(6)},${slots.coverage[row]!.toFixed(3)}\n`;
+  }
   return text;
 }
 
@@ -100,7 +142,7 @@ async function main(args: string[]): Promise<void> {
       protocol: { type: 'string', default: 'person-wise' },
       model: { type: 'string' },
       predictions: { type: 'string' },
-      seeds: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '3' },
       leads: { type: 'string', default: LEADS.join(',') },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -117,34 +159,21 @@ async function main(args: string[]): Promise<void> {
   if (leads.some(lead => !(LEADS as readonly number[]).includes(lead))) throw new Error(`--leads takes some of ${LEADS.join(',')}.`);
   await chooseBackend('wasm');
   const homes = await readHomes(values.data);
-  const base = slotsOf(homes, 0);
-  const watched = watchedRows(base);
-  if (values.protocol === 'tihm-paper') {
-    for (const knows of ['sensors', 'both'] as const)
-      for (let seed = 1; seed <= seeds; seed++) {
-        const weeks = paperProtocol(homes, base, watched, knows, seed);
-        const mean = (of: 'sensitivity' | 'specificity') => weeks.reduce((sum, week) => sum + week[of] / weeks.length, 0);
-        const [sensitivity, specificity] = [mean('sensitivity'), mean('specificity')];
-        process.stdout.write(
-          `${knows === 'both' ? 'sensors and label history' : 'sensors alone'}, seed ${seed}: sensitivity ${sensitivity.toFixed(3)}, specificity ${specificity.toFixed(3)}, sum ${(sensitivity + specificity).toFixed(3)} (paper's best 1.611, on 56 homes); by week ${weeks.map(week => `${week.sensitivity.toFixed(2)}/${week.specificity.toFixed(2)} (${week.labelled} of ${week.days})`).join(', ')}\n`,
-        );
-      }
-    return;
-  }
+  if (values.protocol === 'tihm-paper') return reportPaper(homes, seeds);
   if (values.protocol !== 'person-wise') throw new Error(`--protocol is person-wise or tihm-paper, not ${values.protocol}.`);
   const given = values.model ? readHomeModel(values.model) : undefined;
-  const hasLabels = base.labels.includes(1);
+  const hasLabels = homes.homes.some(({ labels }) => labels.some(({ type }) => type === 'Agitation'));
   if (!given && !hasLabels) throw new Error('There is no label of agitation to train on; score with --model models/home.');
   let out = 'patient_id,slot,lead_hours,probability,coverage\n';
   const reports: LeadReport[] = [];
   for (const lead of leads) {
-    const slots = lead === 0 ? base : slotsOf(homes, lead);
-    const predicted = given ? byModel(slots, given) : predictLead(slots, watched, seeds);
-    out += predictionRows(slots, meanOf(predicted.bySeed.map(({ probabilities }) => probabilities)));
+    const slots = slotsOf(homes, lead);
+    const predicted = given ? byModel(slots, homes, given) : predictLead(slots, seeds);
+    out += predictionRows(slots, meanOf(predicted.bySeed));
     // Written as it grows: a long training that is stopped leaves what it has.
     if (values.predictions) writeFileSync(values.predictions, out);
     if (!hasLabels) continue;
-    const report = reportLead(slots, watched, predicted);
+    const report = withSubgroups(reportLead(slots, predicted), slots, homes, predicted);
     reports.push(report);
     process.stdout.write(`${leadText(report)}\n`);
     if (values.json) writeFileSync(values.json, `${JSON.stringify(reports, null, 1)}\n`);
@@ -157,14 +186,36 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-function byModel(slots: Slots, model: ReturnType<typeof readHomeModel>): Predicted {
-  const own = model.leads.find(({ lead }) => lead === slots.lead);
+function reportPaper(homes: Homes, seeds: number): void {
+  const slots = slotsOf(homes, 0);
+  for (const knows of ['sensors', 'both'] as const) {
+    const sums: number[] = [];
+    for (let seed = 1; seed <= seeds; seed++) {
+      const weeks = paperProtocol(homes, slots, knows, seed);
+      const mean = (of: 'sensitivity' | 'specificity') => weeks.reduce((sum, week) => sum + week[of] / weeks.length, 0);
+      const [sensitivity, specificity] = [mean('sensitivity'), mean('specificity')];
+      sums.push(sensitivity + specificity);
+      process.stdout.write(
+        `${knows === 'both' ? 'sensors and label history' : 'sensors alone'}, seed ${seed}: sensitivity ${sensitivity.toFixed(3)}, specificity ${specificity.toFixed(3)}, sum ${(sensitivity + specificity).toFixed(3)}; by week ${weeks.map(week => `${week.sensitivity.toFixed(2)}/${week.specificity.toFixed(2)} (${week.labelled} of ${week.days})`).join(', ')}\n`,
+      );
+    }
+    const mean = sums.reduce((sum, value) => sum + value / sums.length, 0);
+    process.stdout.write(
+      `${knows === 'both' ? 'sensors and label history' : 'sensors alone'}: sum ${mean.toFixed(3)}, ${Math.min(...sums).toFixed(3)} to ${Math.max(...sums).toFixed(3)} over ${seeds} seeds (the paper's best: 1.611, on 56 homes)\n`,
+    );
+  }
+}
+
+/** By a model as it is; its variant without label history where the folder has no labels at all. */
+export function byModel(slots: Slots, homes: Homes, model: HomeModel): Predicted {
+  const knows: Knows = homes.homes.some(({ labels }) => labels.length) ? 'both' : 'sensors';
+  const own = model.leads.find(one => one.lead === slots.lead && one.knows === knows);
   if (!own)
     throw new Error(
-      `The model ${model.name} knows no lead of ${slots.lead} h; it knows ${model.leads.map(({ lead }) => lead).join(', ')}.`,
+      `The model ${model.name} knows no lead of ${slots.lead} h; it knows ${[...new Set(model.leads.map(({ lead }) => lead))].join(', ')}.`,
     );
   const rows = Array.from({ length: slots.count }, (_, row) => row);
-  return { bySeed: [{ seed: 0, probabilities: applyLead(own, slots, rows) }], sensors: null, noSensor: null, chosen: [own.chosen] };
+  return { bySeed: [applyLead(own, slots, rows)], sensors: null, noSensor: null, chosen: [own.chosen] };
 }
 
 if (import.meta.main)

@@ -1,8 +1,9 @@
 // Reads a folder in the form of TIHM (Palermo et al. 2023) into homes on one hourly grid. The times are the file's own local times.
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
 
 export const HOUR_MS = 3_600_000;
 export const DAY_HOURS = 24;
@@ -37,6 +38,8 @@ const PLACES: Record<string, Channel> = {
   kettle: 'kettle',
 };
 const ROOMS = new Set<Channel>(['bathroom', 'bedroom', 'kitchen', 'lounge', 'hallway']);
+/** Longer than any study: a time beyond it is a clock that was wrong. */
+const MOST_DAYS = 1200;
 /** Two rooms within so many ms: someone who paces, or two people. */
 const QUICK = 30_000;
 
@@ -54,6 +57,9 @@ export interface Home {
   /** In order of time. */
   measurements: Measurement[];
   labels: { at: number; type: string }[];
+  /** As the file writes them, such as `(70, 80]` and `Female`; null where it says nothing. */
+  age: string | null;
+  sex: string | null;
 }
 
 export interface Homes {
@@ -76,6 +82,8 @@ export const isoOf = (at: number) => new Date(at).toISOString().slice(0, 19);
 
 /** Reads `Activity.csv[.gz]`, `Physiology.csv[.gz]`, `Labels.csv[.gz]`, `Demographics.csv[.gz]`. @throws Error when there is no Activity file. */
 export async function readHomes(folder: string): Promise<Homes> {
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw new Error(`There is no folder ${folder}; give the one that holds TIHM's files.`);
   const events = new Map<string, { at: number[]; place: string[] }>();
   const measurements = new Map<string, Measurement[]>();
   const labels = new Map<string, { at: number; type: string }[]>();
@@ -113,11 +121,18 @@ export async function readHomes(folder: string): Promise<Homes> {
     people.add(id);
     seen(at);
   });
-  await eachRow(folder, 'Demographics', ['patient_id'], ([id]) => {
-    if (id) people.add(id);
+  const about = new Map<string, { age: string | null; sex: string | null }>();
+  await eachRow(folder, 'Demographics', ['patient_id', 'age?', 'sex?'], ([id, age, sex]) => {
+    if (!id) return;
+    people.add(id);
+    about.set(id, { age: age || null, sex: sex || null });
   });
   if (first > last) throw new Error(`The files in ${folder} hold no time that can be read (expected 2019-04-01 00:05:46).`);
   const dayMs = DAY_HOURS * HOUR_MS;
+  if (last - first > MOST_DAYS * dayMs)
+    throw new Error(
+      `The files in ${folder} go from ${isoOf(first)} to ${isoOf(last)}: more than ${MOST_DAYS} days, so one of these times is wrong. Mend or remove its line.`,
+    );
   const start = Math.floor(first / dayMs) * dayMs;
   const hours = (Math.floor((last - start) / dayMs) + 1) * DAY_HOURS;
   const homes = [...people].sort().map(id => ({
@@ -125,6 +140,8 @@ export async function readHomes(folder: string): Promise<Homes> {
     counts: countsOf(events.get(id), start, hours),
     measurements: (measurements.get(id) ?? []).sort((a, b) => a.at - b.at),
     labels: (labels.get(id) ?? []).sort((a, b) => a.at - b.at),
+    age: about.get(id)?.age ?? null,
+    sex: about.get(id)?.sex ?? null,
   }));
   return { start, hours, homes, outage: outageOf(homes, hours) };
 }
@@ -178,24 +195,34 @@ function push<T>(lists: Map<string, T[]>, key: string, value: T): void {
   else lists.set(key, [value]);
 }
 
-/** Streams a CSV file, plain or gzip, columns by their header. Returns false where there is no such file. */
+/** Streams a CSV file, plain or gzip, columns by their header (one ending in ? may be absent). Returns false where there is no such file. */
 async function eachRow(folder: string, name: string, columns: string[], row: (values: string[]) => void): Promise<boolean> {
   const file = [`${name}.csv`, `${name}.csv.gz`].map(one => path.join(folder, one)).find(one => existsSync(one));
   if (!file) return false;
-  const raw = createReadStream(file);
-  const lines = createInterface({ input: file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw, crlfDelay: Number.POSITIVE_INFINITY });
+  const lines = createInterface({
+    input: file.endsWith('.gz') ? Readable.from(unpacked(file)) : createReadStream(file),
+    crlfDelay: Number.POSITIVE_INFINITY,
+  });
   let places: number[] | undefined;
   for await (const line of lines) {
     if (!line) continue;
     const values = line.includes('"') ? quoted(line) : line.split(',');
     if (!places) {
       const header = values.map(value => value.replace(/^\uFEFF/, '').trim());
-      places = columns.map(column => header.indexOf(column));
-      const missing = columns.filter((_, index) => places![index]! < 0);
+      places = columns.map(column => header.indexOf(column.replace('?', '')));
+      const missing = columns.filter((column, index) => places![index]! < 0 && !column.endsWith('?'));
       if (missing.length) throw new Error(`${file} has no column ${missing.join(', ')} (found: ${header.join(', ')})`);
     } else row(places.map(place => values[place] ?? ''));
   }
   return true;
+}
+
+function unpacked(file: string): Buffer {
+  try {
+    return gunzipSync(readFileSync(file));
+  } catch (cause) {
+    throw new Error(`${file} cannot be unpacked: it is cut off or no gzip file. Copy it again.`, { cause });
+  }
 }
 
 /** Fields of a line where some are quoted (RFC 4180, without line breaks in a field). */

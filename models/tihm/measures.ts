@@ -1,4 +1,5 @@
 // What predictions for homes are worth (DOMAIN figures): ranking, sensitivity at a budget of false alerts, calibration, intervals by home.
+import { fitPlatt } from '../calibration.ts';
 import { auprc, auroc, bootstrapByResident, brier, type CalibrationBin, calibrationBins } from '../metrics.ts';
 import { SLOT_HOURS } from './slots.ts';
 
@@ -91,12 +92,42 @@ export function intervals(all: Scores, against?: Scores, draws = 400): Intervals
   return { auroc: of('auroc'), auprc: of('auprc'), sensitivityHalf: of('sensitivityHalf') };
 }
 
-/** Bins of a tenth, or finer where nearly all probabilities lie. */
-export function calibrationOf({ scores, labels }: Scores): { brier: number; brierOfPrevalence: number; bins: CalibrationBin[] } {
+export interface Calibration {
+  brier: number;
+  brierOfPrevalence: number;
+  /** Of a logistic regression of what happened on the logit of what was said: 1 and 0 are perfect; a slope below 1 is too sure. */
+  slope: number;
+  intercept: number;
+  bins: CalibrationBin[];
+}
+
+/** Of probabilities that were given; abstained rows have to be left out. */
+export function calibrationOf({ scores, labels }: Pick<Scores, 'scores' | 'labels'>): Calibration {
   const prevalence = labels.reduce((sum, label) => sum + label, 0) / labels.length;
+  const logits = Float64Array.from(scores, p => Math.log(Math.max(p, 1e-6) / Math.max(1 - p, 1e-6)));
+  const { slope, offset } = fitPlatt(logits, labels);
   return {
     brier: brier(scores, labels),
     brierOfPrevalence: prevalence * (1 - prevalence),
+    slope,
+    intercept: offset,
     bins: calibrationBins(scores, labels, 10),
   };
+}
+
+/** Mean and standard deviation of each figure over several runs; the deviation is 0 for one. */
+export function meanAndSpread(all: readonly Measured[]): { mean: Measured; sd: Measured } {
+  const over = (of: (one: Measured) => number, what: 'mean' | 'sd') => {
+    const values = all.map(of);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    if (what === 'mean') return mean;
+    return values.length > 1 ? Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1)) : 0;
+  };
+  const each = (what: 'mean' | 'sd'): Measured => ({
+    auroc: over(one => one.auroc, what),
+    auprc: over(one => one.auprc, what),
+    within: over(one => one.within, what),
+    sensitivity: BUDGETS.map((_, index) => over(one => one.sensitivity[index]!, what)),
+  });
+  return { mean: each('mean'), sd: each('sd') };
 }

@@ -1,30 +1,30 @@
 // The two ways to ask what the home model is worth: people it never saw, and the weeks of the paper.
 import { DAY_HOURS, HOUR_MS, type Homes } from './homes.ts';
 import { INPUTS } from './inputs.ts';
-import { applyLead, homeFolds, type Knows, learn } from './learn.ts';
+import { applyLead, homeFolds, learn } from './learn.ts';
+import type { Knows } from './sets.ts';
 import type { Slots } from './slots.ts';
 
 export const FOLDS = 10;
 
 export interface OutOfFold {
-  /** For every row of `slots`, silent ones too. */
+  /** For every row of `slots`; NaN where the model abstains. */
   probabilities: Float32Array;
   chosen: string[];
 }
 
-/** Rows with data in the day before the stamp: what is trained and measured on, the same for every lead. */
-export const watchedRows = (base: Slots): number[] =>
-  Array.from({ length: base.count }, (_, row) => row).filter(row => base.coverage[row]! > 0);
+/** Rows with data in the day before: what is trained on. */
+export const watchedRows = (slots: Slots): number[] =>
+  Array.from({ length: slots.count }, (_, row) => row).filter(row => slots.coverage[row]! > 0);
+
+/** Every stamp since the home's first event, silent days too: what is measured on, the same for every lead. */
+export const begunRows = (slots: Slots): number[] =>
+  Array.from({ length: slots.count }, (_, row) => row).filter(row => slots.begun[row] === 1);
 
 /** Each home is predicted by a model that was chosen, scaled, calibrated and fitted on other homes. */
-export function personWise(
-  slots: Slots,
-  watched: readonly number[],
-  knows: Knows,
-  seed: number,
-  progress?: (fold: number) => void,
-): OutOfFold {
-  const probabilities = new Float32Array(slots.count);
+export function personWise(slots: Slots, knows: Knows, seed: number, progress?: (fold: number) => void): OutOfFold {
+  const probabilities = new Float32Array(slots.count).fill(Number.NaN);
+  const watched = watchedRows(slots);
   const chosen: string[] = [];
   const folds = homeFolds([...slots.homes.keys()], Math.min(FOLDS, slots.homes.length), seed);
   folds.forEach((fold, index) => {
@@ -44,12 +44,12 @@ export function personWise(
   return { probabilities, chosen };
 }
 
-/** The events of the last six hours: a score that needs no training. */
+/** The events of the last six hours: a score that needs no training; NaN where nothing is known. */
 export function eventCount(slots: Slots): Float32Array {
   const column = INPUTS.findIndex(({ name }) => name === 'events6h');
   return Float32Array.from({ length: slots.count }, (_, row) => {
     const value = slots.inputs[row * INPUTS.length + column]!;
-    return Number.isNaN(value) ? 0 : value;
+    return value;
   });
 }
 
@@ -68,7 +68,8 @@ const WEEKS = 5;
  * As the paper's own code splits: the last day with a label ends the last of five test weeks; each week is tested by what was learned from all days
  * before it. A day is recognised when any of its stamps is above the level; the level is the one best on homes left out in training.
  */
-export function paperProtocol(homes: Homes, slots: Slots, watched: readonly number[], knows: Knows, seed: number): PaperWeek[] {
+export function paperProtocol(homes: Homes, slots: Slots, knows: Knows, seed: number): PaperWeek[] {
+  const watched = watchedRows(slots);
   const dayOf = (at: number) => Math.floor((at - homes.start) / (DAY_HOURS * HOUR_MS));
   const labelled = homes.homes.flatMap(home => home.labels.filter(({ type }) => type === 'Agitation').map(({ at }) => dayOf(at)));
   let end = Math.max(...labelled);

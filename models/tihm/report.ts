@@ -1,23 +1,31 @@
 // The evaluation as text: tables for people, and plainly what is not proven.
-import type { CalibrationBin } from '../metrics.ts';
-import type { Intervals, Measured } from './measures.ts';
+import type { Calibration, Intervals, Measured } from './measures.ts';
 
 export interface LeadReport {
   lead: number;
+  /** Since each home's first event, silent days too. */
   stamps: number;
+  /** Of these, without any event in the day before what the lead knows: no probability, and no alert. */
+  abstained: number;
   labelled: number;
   homes: number;
   /** Of one seed each. */
-  seeds: { seed: number; measured: Measured }[];
-  /** Probabilities averaged over the seeds. */
+  seeds: Measured[];
+  /** Mean and standard deviation over the seeds. */
   model: Measured;
+  sd: Measured;
+  /** Of the probabilities averaged over the seeds; the intervals are about these. */
+  together: Measured;
+  /** Mean over the seeds, on the stamps with a probability alone. */
+  answered: Measured;
   intervals: Intervals;
   sensors: Measured | null;
   noSensor: Measured | null;
   eventCount: Measured;
   chance: number[];
   gain: Intervals | null;
-  calibration: { brier: number; brierOfPrevalence: number; bins: CalibrationBin[] };
+  calibration: Calibration;
+  subgroups: { name: string; homes: number; stamps: number; labelled: number; measured: Measured | null }[];
   chosen: string[];
 }
 
@@ -36,47 +44,52 @@ export function gainSentence(lead: number, gain: Intervals): string {
 }
 
 export function leadText(one: LeadReport): string {
-  const spread = (of: (measured: Measured) => number) => {
-    const values = one.seeds.map(({ measured }) => of(measured));
-    return `${f(Math.min(...values))} to ${f(Math.max(...values))}`;
-  };
+  const { sd, calibration } = one;
   const lines = [
     `### ${one.lead} h before the stamp`,
     '',
-    `${one.stamps} stamps of ${one.homes} homes with data in the day before, ${one.labelled} labelled (prevalence ${f(one.labelled / one.stamps, 4)}).`,
+    `${one.stamps} stamps of ${one.homes} homes since each home's first event, ${one.labelled} labelled (prevalence ${f(one.labelled / one.stamps, 4)}). For ${one.abstained} of them the home had been silent for a day: no probability, counted as no alert.`,
     '',
     '| | AUROC | AUPRC | AUROC within a home | sensitivity at 0.25 | at 0.5 | at 1 false alert per resident-week |',
     '|---|---|---|---|---|---|---|',
     row('model', one.model),
+    ...(one.seeds.length > 1 ? [row(`its standard deviation over ${one.seeds.length} seeds`, sd)] : []),
+    row('model, on stamps with a probability alone', one.answered),
     ...(one.sensors ? [row('model without label history', one.sensors)] : []),
     ...(one.noSensor ? [row('no sensors (label history, time of day)', one.noSensor)] : []),
     row('event count of 6 h', one.eventCount),
     `| chance | 0.500 | ${f(one.labelled / one.stamps)} | 0.500 | ${one.chance.map(value => f(value)).join(' | ')} |`,
     '',
-    `95 % intervals by home: AUROC ${range(one.intervals.auroc)}, AUPRC ${range(one.intervals.auprc)}, sensitivity at 0.5 ${range(one.intervals.sensitivityHalf)}.`,
-    ...(one.seeds.length > 1
-      ? [
-          `Over ${one.seeds.length} seeds: AUROC ${spread(m => m.auroc)}, AUPRC ${spread(m => m.auprc)}, sensitivity at 0.5 ${spread(m => m.sensitivity[1]!)}. "model" is the mean of their probabilities.`,
-        ]
-      : []),
+    `95 % intervals by home${one.seeds.length > 1 ? ' (of the probabilities averaged over the seeds)' : ''}: AUROC ${range(one.intervals.auroc)}, AUPRC ${range(one.intervals.auprc)}, sensitivity at 0.5 ${range(one.intervals.sensitivityHalf)}.`,
     ...(one.gain ? [gainSentence(one.lead, one.gain)] : []),
-    `Brier ${f(one.calibration.brier, 4)} (always the prevalence: ${f(one.calibration.brierOfPrevalence, 4)}).`,
+    `Calibration: Brier ${f(calibration.brier, 4)} (always the prevalence: ${f(calibration.brierOfPrevalence, 4)}), slope ${f(calibration.slope, 2)}, intercept ${f(calibration.intercept, 2)}.`,
     '',
     '| predicted | happened | stamps |',
     '|---|---|---|',
-    ...one.calibration.bins.map(bin => `| ${f(bin.predicted)} | ${f(bin.happened)} | ${bin.windows} |`),
+    ...calibration.bins.map(bin => `| ${f(bin.predicted)} | ${f(bin.happened)} | ${bin.windows} |`),
     '',
+    ...(one.subgroups.length
+      ? [
+          '| people | homes | stamps | labelled | AUROC | AUPRC | sensitivity at 0.5 |',
+          '|---|---|---|---|---|---|---|',
+          ...one.subgroups.map(
+            ({ name, homes, stamps, labelled, measured }) =>
+              `| ${name} | ${homes} | ${stamps} | ${labelled} | ${measured ? [measured.auroc, measured.auprc, measured.sensitivity[1]!].map(value => f(value)).join(' | ') : '– | – | –'} |`,
+          ),
+          '',
+        ]
+      : []),
   ];
   return lines.join('\n');
 }
 
 export function leadTable(all: LeadReport[]): string {
   return [
-    '| lead, hours | AUROC | AUPRC (95 %) | AUPRC, no sensors | gain in AUPRC (95 %) | sensitivity at 0.5 (95 %) | no sensors |',
+    '| lead, hours | AUROC | AUPRC ± sd over seeds (95 % by home) | AUPRC, no sensors | gain in AUPRC (95 %) | sensitivity at 0.5 ± sd (95 %) | no sensors |',
     '|---|---|---|---|---|---|---|',
     ...all.map(
       one =>
-        `| ${one.lead} | ${f(one.model.auroc)} | ${f(one.model.auprc)} (${range(one.intervals.auprc)}) | ${one.noSensor ? f(one.noSensor.auprc) : '–'} | ${one.gain ? range(one.gain.auprc) : '–'} | ${f(one.model.sensitivity[1]!)} (${range(one.intervals.sensitivityHalf)}) | ${one.noSensor ? f(one.noSensor.sensitivity[1]!) : '–'} |`,
+        `| ${one.lead} | ${f(one.model.auroc)} | ${f(one.model.auprc)} ± ${f(one.sd.auprc)} (${range(one.intervals.auprc)}) | ${one.noSensor ? f(one.noSensor.auprc) : '–'} | ${one.gain ? range(one.gain.auprc) : '–'} | ${f(one.model.sensitivity[1]!)} ± ${f(one.sd.sensitivity[1]!)} (${range(one.intervals.sensitivityHalf)}) | ${one.noSensor ? f(one.noSensor.sensitivity[1]!) : '–'} |`,
     ),
     '',
   ].join('\n');

@@ -3,12 +3,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Platt } from '../calibration.ts';
 import type { Scaling } from '../scaling.ts';
-import type { Candidate, LeadModel, Member } from './learn.ts';
+import type { LeadModel, Member } from './learn.ts';
+import type { Candidate, Knows } from './sets.ts';
 
 export interface HomeModel {
   name: string;
   version: string;
-  leads: Pick<LeadModel, 'lead' | 'members' | 'platt' | 'chosen' | 'tried'>[];
+  /** Each lead twice: with the labels given before, and without them. */
+  leads: Pick<LeadModel, 'lead' | 'knows' | 'spanScorer' | 'members' | 'platt' | 'chosen' | 'tried'>[];
 }
 
 interface StoredMember {
@@ -20,10 +22,18 @@ interface StoredMember {
 }
 
 interface Stored {
-  form: 'tihm-home-1';
+  form: 'tihm-home-2';
   name: string;
   version: string;
-  leads: { lead: number; platt: Platt; chosen: string; tried: LeadModel['tried']; members: StoredMember[] }[];
+  leads: {
+    lead: number;
+    knows: Knows;
+    spanScorer: { scaling: Scaling; weights: number[]; bias: number };
+    platt: Platt;
+    chosen: string;
+    tried: LeadModel['tried'];
+    members: StoredMember[];
+  }[];
 }
 
 /** Writes the folder. */
@@ -31,11 +41,13 @@ export function saveHomeModel(folder: string, model: HomeModel): void {
   mkdirSync(folder, { recursive: true });
   const arrays = model.leads.flatMap(({ members }) => members.flatMap(({ weights }) => weights));
   const stored: Stored = {
-    form: 'tihm-home-1',
+    form: 'tihm-home-2',
     name: model.name,
     version: model.version,
-    leads: model.leads.map(({ lead, platt, chosen, tried, members }) => ({
+    leads: model.leads.map(({ lead, knows, spanScorer, platt, chosen, tried, members }) => ({
       lead,
+      knows,
+      spanScorer: { scaling: spanScorer.scaling, weights: [...spanScorer.linear.weights], bias: spanScorer.linear.bias },
       platt,
       chosen,
       tried: tried.map(one => ({ name: one.name, auprc: Number(one.auprc.toPrecision(4)) })),
@@ -47,7 +59,7 @@ export function saveHomeModel(folder: string, model: HomeModel): void {
       })),
     })),
   };
-  writeFileSync(path.join(folder, 'model.json'), `${JSON.stringify(stored, null, 1)}\n`);
+  writeFileSync(path.join(folder, 'model.json'), `${JSON.stringify(stored)}\n`);
   writeFileSync(
     path.join(folder, 'weights.bin'),
     Buffer.concat(arrays.map(one => Buffer.from(one.buffer, one.byteOffset, one.byteLength))),
@@ -59,15 +71,16 @@ export function readHomeModel(folder: string): HomeModel {
   const file = path.join(folder, 'model.json');
   if (!existsSync(file)) throw new Error(`There is no model in ${folder}. Train one: npm run train -- home --data DIR`);
   const stored = JSON.parse(readFileSync(file, 'utf8')) as Stored;
-  if (stored.form !== 'tihm-home-1')
+  if (stored.form !== 'tihm-home-2')
     throw new Error(
       `The model in ${folder} is not one for homes in TIHM's form; give models/home or another folder that npm run train -- home wrote.`,
     );
   const bytes = readFileSync(path.join(folder, 'weights.bin'));
   const numbers = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   let offset = 0;
-  const leads = stored.leads.map(({ members, ...lead }) => ({
+  const leads = stored.leads.map(({ members, spanScorer: { scaling, weights, bias }, ...lead }) => ({
     ...lead,
+    spanScorer: { scaling, linear: { weights: Float64Array.from(weights), bias } },
     members: members.map(
       ({ lengths, ...member }): Member => ({
         ...member,

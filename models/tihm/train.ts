@@ -5,7 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chooseBackend } from '../backend.ts';
 import { writeHomeCard } from './card.ts';
-import { predictLead, reportLead } from './evaluate.ts';
+import { predictLead, reportLead, withSubgroups } from './evaluate.ts';
 import { readHomes } from './homes.ts';
 import { learn } from './learn.ts';
 import { watchedRows } from './protocols.ts';
@@ -19,7 +19,7 @@ Fits models/home on the homes of DIR (TIHM's files) and writes it with its card.
 
   --data DIR      the folder (needed)
   --seed S        seed (default 1)
-  --seeds N       seeds of the evaluation on the card (default 1); 0 leaves it out
+  --seeds N       seeds of the evaluation on the card (default 3); 0 leaves it out
   --figures FILE  evaluation on the card from what npm run evaluate -- --json FILE wrote, instead of measuring again
   --out FOLDER    where to write it (default models/home)
 `;
@@ -31,7 +31,7 @@ export async function trainHome(args: string[]): Promise<void> {
     options: {
       data: { type: 'string' },
       seed: { type: 'string', default: '1' },
-      seeds: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '3' },
       figures: { type: 'string' },
       out: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -45,15 +45,19 @@ export async function trainHome(args: string[]): Promise<void> {
   const [seed, seeds] = [Number(values.seed), Number(values.seeds)];
   await chooseBackend('wasm');
   const homes = await readHomes(values.data);
-  const watched = watchedRows(slotsOf(homes, 0));
   const leads: HomeModel['leads'] = [];
   const reports: LeadReport[] = values.figures ? (JSON.parse(readFileSync(values.figures, 'utf8')) as LeadReport[]) : [];
   for (const lead of LEADS) {
     const slots = slotsOf(homes, lead);
-    const { members, platt, chosen, tried } = learn(slots, watched, { knows: 'both', seed });
-    leads.push({ lead, members, platt, chosen, tried });
-    process.stderr.write(`${lead} h: ${chosen}\n`);
-    if (seeds > 0 && !values.figures) reports.push(reportLead(slots, watched, predictLead(slots, watched, seeds)));
+    // The second one is for folders where nobody labels.
+    for (const knows of ['both', 'sensors'] as const) {
+      const { members, platt, chosen, tried, spanScorer } = learn(slots, watchedRows(slots), { knows, seed });
+      leads.push({ lead, knows, spanScorer, members, platt, chosen, tried });
+      process.stderr.write(`${lead} h, ${knows}: ${chosen}\n`);
+    }
+    if (seeds === 0 || values.figures) continue;
+    const predicted = predictLead(slots, seeds);
+    reports.push(withSubgroups(reportLead(slots, predicted), slots, homes, predicted));
   }
   const hash = createHash('sha256');
   for (const { members } of leads) for (const { weights } of members) for (const one of weights) hash.update(new Uint8Array(one.buffer));

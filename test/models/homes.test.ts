@@ -8,12 +8,15 @@ import { chooseBackend } from '../../models/backend.ts';
 import { seeded } from '../../models/random.ts';
 import { predictionRows } from '../../models/tihm/evaluate.ts';
 import { CHANNELS, DAY_HOURS, HOUR_MS, type Homes, isoOf, readHomes, timeOf } from '../../models/tihm/homes.ts';
-import { HomeView, INPUTS } from '../../models/tihm/inputs.ts';
+import { INPUTS, inputsAt } from '../../models/tihm/inputs.ts';
 import { applyLead, homeFolds, learn, scalingOf } from '../../models/tihm/learn.ts';
 import { chanceSensitivity, sensitivityAt } from '../../models/tihm/measures.ts';
 import { watchedRows } from '../../models/tihm/protocols.ts';
+import { COLUMNS, columnsOf, SETS } from '../../models/tihm/sets.ts';
 import { LEADS, slotsOf } from '../../models/tihm/slots.ts';
 import { readHomeModel, saveHomeModel } from '../../models/tihm/store.ts';
+import { fitSpanScorer, TENDENCY, tendencyOf } from '../../models/tihm/tendency.ts';
+import { HomeView } from '../../models/tihm/view.ts';
 
 const START = timeOf('2024-02-01 00:00:00');
 const DAYS = 16;
@@ -79,10 +82,18 @@ test('what happens after the stamp less the lead changes no input, at any lead',
         labels: [...home.labels.filter(({ at }) => at < now), { at: now, type: 'Agitation' }],
       })),
     };
-    const at = (all: Homes) => new HomeView(all, all.homes[0]!).at(hour, 18, START + slotIndex * HOUR_MS);
+    const at = (all: Homes) => inputsAt(new HomeView(all, all.homes[0]!), { hour, slotHour: 18, slot: START + slotIndex * HOUR_MS });
     const coverage = (all: Homes) => new HomeView(all, all.homes[0]!).coverage(hour);
     expect(Array.from(at(changed))).toEqual(Array.from(at(homes)));
     expect(coverage(changed)).toBe(coverage(homes));
+    // The same for the home's tendency, which looks at whole spans and labels.
+    const [before, after] = [slotsOf(homes, lead), slotsOf(changed, lead)];
+    const row = 10 * 3 + 2;
+    const scorer = fitSpanScorer(before, watchedRows(before));
+    const tendency = (slots: typeof before) =>
+      Array.from(tendencyOf(slots, scorer, [row])).slice(row * TENDENCY.length, (row + 1) * TENDENCY.length);
+    expect(tendency(after)).toEqual(tendency(before));
+    expect(tendency(before).some(value => !Number.isNaN(value))).toBe(true);
   }
 });
 
@@ -96,14 +107,21 @@ test('every input has its own name and a value or none', () => {
 test('no home is in two folds, and scaling does not see homes that are left out', () => {
   const folds = homeFolds([...Array(13).keys()], 5, 3);
   expect(folds.flat().sort((a, b) => a - b)).toEqual([...Array(13).keys()]);
-  const slots = slotsOf(homes, 0);
-  const training = watchedRows(slots).filter(row => slots.home[row] !== 0);
-  const before = scalingOf(slots, training, [0, 5, 20]);
-  const other = {
-    ...slots,
-    inputs: slots.inputs.map((value, index) => (slots.home[Math.floor(index / INPUTS.length)] === 0 ? 1e6 : value)),
-  };
-  expect(scalingOf(other, training, [0, 5, 20])).toEqual(before);
+  // Rows of two homes as one matrix: what the second one holds must not count.
+  const names = [...SETS.span];
+  const matrix = Float32Array.from({ length: 40 * COLUMNS.length }, (_, i) => Math.sin(i));
+  const before = scalingOf(matrix, 20, names);
+  matrix.fill(1e6, 20 * COLUMNS.length);
+  expect(scalingOf(matrix, 20, names)).toEqual(before);
+});
+
+test('every candidate uses inputs that are there, and the model that knows no sensor or no label really knows none', () => {
+  for (const names of Object.values(SETS)) expect(columnsOf(names)).toHaveLength(names.length);
+  const label = /agitation|given|Labels/;
+  for (const set of ['sensorsSpan', 'sensorsSpanFew', 'sensorsRecent'] as const)
+    expect(SETS[set].filter(name => label.test(name))).toEqual([]);
+  for (const set of ['noSensor', 'noSensorMore'] as const)
+    expect(SETS[set].filter(name => !label.test(name) && !name.startsWith('at'))).toEqual([]);
 });
 
 test('the same seed learns the same model, it ranks pacing first, and it survives being written', { timeout: 60_000 }, () => {
@@ -121,9 +139,12 @@ test('the same seed learns the same model, it ranks pacing first, and it survive
 
 test('predictions are written as patient_id,slot,lead_hours,probability,coverage, three a day for every home', () => {
   const slots = slotsOf(homes, 6);
-  const lines = predictionRows(slots, new Float32Array(slots.count).fill(0.25)).trim().split('\n');
+  const probabilities = new Float32Array(slots.count).fill(0.25);
+  probabilities[1] = Number.NaN;
+  const lines = predictionRows(slots, probabilities).trim().split('\n');
   expect(lines).toHaveLength(13 * DAYS * 3);
   expect(lines[0]).toMatch(/^h0,2024-02-01T08:00:00,6,0\.250000,\d\.\d{3}$/);
+  expect(lines[1]).toMatch(/^h0,2024-02-01T12:00:00,6,,\d\.\d{3}$/);
 });
 
 test('sensitivity keeps to the budget of false alerts, and chance has no better than its share', () => {
@@ -143,6 +164,11 @@ test.skipIf(!existsSync(SHARED))(
     const noon = (timeOf('2019-06-16 12:00:00') - tihm.start) / HOUR_MS;
     expect(tihm.outage[noon]).toBe(1);
     expect(tihm.outage[noon + 48]).toBe(0);
-    expect(readHomeModel(SHIPPED).leads.map(({ lead }) => lead)).toEqual([...LEADS]);
+    expect(readHomeModel(SHIPPED).leads.map(({ lead, knows }) => [lead, knows])).toEqual(
+      LEADS.flatMap(lead => [
+        [lead, 'both'],
+        [lead, 'sensors'],
+      ]),
+    );
   },
 );
