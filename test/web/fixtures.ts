@@ -1,5 +1,4 @@
 // Invented facts for tests of pages, typed by the hub's contracts: one hospital, one facility of twelve residents, a few people.
-
 import type { LimitsView } from '../../hub/alarms/contract.ts';
 import { pointsOf, readCard } from '../../hub/alerts/budget.ts';
 import type { ModelView } from '../../hub/alerts/budget-routes.ts';
