@@ -10,6 +10,7 @@ import { type Bench, openBench } from '../../hub/bench/index.ts';
 import { Problem } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
 import type { Person } from '../../hub/identity/actor.ts';
+import type { Authority } from '../../hub/identity/index.ts';
 import { unique } from '../harness/index.ts';
 import { log, mqttInternal, openStand } from '../ingest/bench-facility.ts';
 import { person } from '../records/people.ts';
@@ -17,8 +18,8 @@ import { person } from '../records/people.ts';
 /** A bed sensor that measures four times a second, so that a run takes seconds. */
 export const quick: Profile = { ...loadProfiles().get('bed')!, intervalSeconds: 0.25 };
 
-export async function openHubBench() {
-  const stand = await openStand();
+export async function openHubBench({ authority }: { authority?: Authority } = {}) {
+  const stand = await openStand({ authority });
   const facility = unique('maker');
   const maker = person('Practitioner/maker', [['maker', facility]]);
   const audited: { action: string; en: string; who: string }[] = [];
