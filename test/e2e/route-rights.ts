@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { limitRoutes } from '../../hub/alarms/index.ts';
-import { alertRoutes } from '../../hub/alerts/index.ts';
+import { alertRoutes, budgetRoutes, handoverRoutes, onCallRoutes, pushRoutes, readCard } from '../../hub/alerts/index.ts';
 import { benchRoutes } from '../../hub/bench/index.ts';
 import { consultRoutes } from '../../hub/consult/routes.ts';
 import { peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
@@ -28,6 +28,10 @@ const AREAS = {
   '/api/vitals': [vitalsRoutes(nothing)],
   '/api/alarms': [limitRoutes(nothing)],
   '/api/alerts': [alertRoutes(nothing)],
+  '/api/alerts/on-call': [onCallRoutes(nothing)],
+  '/api/alerts/budget': [budgetRoutes({ database: nothing, alerts: nothing, card: readCard() })],
+  '/api/alerts/handover': [handoverRoutes(nothing)],
+  '/api/alerts/push': [pushRoutes(nothing)],
   '/api/learning': [learningRoutes(nothing)],
   '/api/consult': [consultRoutes(nothing), noteRoutes(nothing)],
   '/api/records': [recordRoutes(nothing)],
@@ -47,7 +51,7 @@ export const ROUTES = [
 
 /** What the care role really mounts: an area that is missing above would go unnoticed. */
 export const MOUNTED = [
-  ...new Set(readFileSync(path.resolve(import.meta.dirname, '../../hub/roles/care.ts'), 'utf8').match(/(?<=')\/(api|fhir)\/\w+(?=')/g)),
+  ...new Set(readFileSync(path.resolve(import.meta.dirname, '../../hub/roles/care.ts'), 'utf8').match(/(?<=')\/(api|fhir)\/[\w/-]+(?=')/g)),
 ].sort();
 export const LISTED = Object.keys(AREAS).sort();
 
