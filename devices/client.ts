@@ -241,12 +241,23 @@ export class DeviceClient {
       this.#client.publish(deviceTopic(facility, device, format), Buffer.from(payload), { qos: 1 }, error => {
         if (this.#closing) return;
         this.#inFlight--;
-        if (error) this.#options.onFault?.(error);
-        else this.#acknowledged++;
+        if (error) {
+          this.#giveBack(next);
+          this.#options.onFault?.(error);
+        } else this.#acknowledged++;
         this.#pump();
         this.#settle();
       });
     }
+  }
+
+  /** mqtt.js lets go of a pack when the connection breaks while older ones are sent again: it goes back to its place in the buffer. */
+  #giveBack(pack: { readings: Reading[]; sequence: number }) {
+    const later = this.#queue.findIndex(({ sequence }) => sequence > pack.sequence);
+    this.#queue.splice(later < 0 ? this.#queue.length : later, 0, pack);
+    if (this.#queue.length <= (this.#options.bufferPacks ?? 1000)) return;
+    this.#queue.shift();
+    this.#dropped++;
   }
 
   #settle() {

@@ -102,3 +102,28 @@ test('a full buffer drops the oldest and counts them', async () => {
   await bed.flushed();
   expect(bed.counts()).toMatchObject({ acknowledged: 10, dropped: 15 });
 });
+
+test('a connection that breaks again and again, while what was under way is sent again, loses no pack', async () => {
+  const client = device();
+  await expect.poll(() => client.connected).toBe(true);
+  let count = 0;
+  // Each connection breaks at the first pack that comes, with others right behind it.
+  for (let round = 0; round < 12; round++) {
+    const before = packs.length;
+    beat(client, 2);
+    count += 2;
+    await expect.poll(() => packs.length, { interval: 1 }).toBeGreaterThan(before);
+    for (const socket of broker!.sockets) socket.destroy();
+    broker!.sockets.clear();
+    beat(client, 2);
+    count += 2;
+    await expect.poll(() => client.connected, { interval: 1 }).toBe(true);
+    beat(client, 2);
+    count += 2;
+    for (const socket of broker!.sockets) socket.destroy();
+    broker!.sockets.clear();
+  }
+  await client.flushed();
+  expect([...new Set(packs)].sort((a, b) => a! - b!)).toEqual(Array.from({ length: count }, (_, index) => index));
+  expect(client.counts()).toMatchObject({ acknowledged: count, dropped: 0 });
+});
