@@ -130,7 +130,8 @@ export class Intake {
   noteRate(login: Login, perSecond: number): void {
     if (login.kind === 'hub') return;
     const device = login.kind === 'device' ? login.device : GATEWAY;
-    const note = { ...tooFast(perSecond), device, topic: deviceTopic(login.facility, device, 'json'), excerpt: '' };
+    const topic = device === GATEWAY ? `care/1/${login.facility}/${GATEWAY}` : deviceTopic(login.facility, device, 'json');
+    const note = { ...tooFast(perSecond), device, topic, excerpt: '' };
     const at = this.#now();
     this.#options.ledger.refused({ ...note, facility: login.facility, at }, 0);
     if (device === GATEWAY) return;

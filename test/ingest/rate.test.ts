@@ -49,6 +49,28 @@ test('a flooding device is held back and told so once, all it sent is stored, an
   expect(rows).toEqual([{ reason: 'rate-exceeded' }]);
 });
 
+test('a gateway above its rate is held back too, and all it sent is stored', async () => {
+  const own = await openStand({ rates: { device: 50, gateway: 50 } });
+  try {
+    const facility = unique('facility');
+    const bed = await newBed(own, facility);
+    const gateway = await own.connect({ ...(await own.registry.createGateway(facility)), device: 'gateway' });
+    const times = Array.from({ length: 650 }, (_, index) => bed.time - index * 10_000);
+    const pack = (time: number) =>
+      bedPack(
+        bed.device,
+        Array.from({ length: 10 }, (_, index) => time - index * 1000),
+      );
+    await Promise.all(times.map(time => gateway.publishAsync(bed.topic, pack(time), { qos: 1 })));
+    expect(own.stats().heldBack).toBeGreaterThan(0);
+    expect(await heartRates(own.samples, bed.subject, bed.time - 8_000_000, bed.time + 1)).toHaveLength(6500);
+    const { rows } = await own.database.pool.query("select topic, reason from ingest_refusal where device = 'gateway'");
+    expect(rows).toEqual([{ topic: `care/1/${facility}/gateway`, reason: 'rate-exceeded' }]);
+  } finally {
+    await own.close();
+  }
+});
+
 test('an allowance gives ten seconds’ worth at once, then its rate, and no more by connecting anew', () => {
   const allowance = new Allowance(10, 0);
   for (let sent = 0; sent < 100; sent++) allowance.spend();
