@@ -8,34 +8,8 @@ import { hasRole, requireRole } from '../identity/actor.ts';
 import { currentModel } from '../predict/index.ts';
 import type { Database } from '../store/index.ts';
 import type { Alerts } from './alerts.ts';
-import {
-  type Budget,
-  BudgetSchema,
-  chooseLevel,
-  type LevelPoint,
-  type ModelCard,
-  pointsOf,
-  readBudgets,
-  removeBudget,
-  versionName,
-  writeBudget,
-} from './budget.ts';
-
-/** GET /api/alerts/budget/:facility */
-export interface ModelView {
-  card: ModelCard;
-  /** In words for every page: what the model was trained on. */
-  trainedOn: { ja: string; en: string } | null;
-  /** The predict role runs this version. */
-  running: boolean;
-  points: LevelPoint[];
-  residents: number;
-  /** null: the facility has chosen none, and the model's own level holds. */
-  budget: (Budget & { act: number; changedBy: string; changedAt: string; forThisVersion: boolean }) | null;
-  /** The level in force. */
-  act: number;
-  mayChange: boolean;
-}
+import { chooseLevel, pointsOf, readBudgets, removeBudget, versionName, writeBudget } from './budget.ts';
+import { BudgetSchema, type ModelCard, type ModelView } from './contract.ts';
 
 const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 

@@ -2,76 +2,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { sql } from 'kysely';
-import { z } from 'zod';
 import { type AlertLevels, levelsAround } from '../../models/alert-rule.ts';
+import { type Budget, CardSchema, type LevelPoint, type ModelCard } from './contract.ts';
 import type { Connection } from './store.ts';
-
-/** PUT /api/alerts/budget/:facility */
-export const BudgetSchema = z.object({
-  /** Alerts that one caregiver gets in one shift, on average. */
-  perShift: z.number().min(0.01).max(20),
-  /** Caregivers in a shift. */
-  caregivers: z.number().int().min(1).max(100),
-  shiftsADay: z.number().int().min(1).max(8),
-});
-export type Budget = z.infer<typeof BudgetSchema>;
-
-/** A level as it was measured on the test residents of the card. */
-export interface LevelPoint {
-  /** Probability at which an alert is raised, 0 … 1. */
-  act: number;
-  falsePerResidentWeek: number;
-  /** False and true ones together. */
-  alertsPerResidentWeek: number;
-  /** Share of episodes that were warned of. */
-  sensitivity: number;
-  caught: number;
-  episodes: number;
-  /** Share of alerts that an episode followed. */
-  precision: number;
-  leadMinutes: { median: number; quartiles: [number, number] } | null;
-}
-
-const Point = z.object({
-  act: z.number(),
-  came: z.number(),
-  sensitivity: z.number(),
-  caught: z.number(),
-  episodes: z.number(),
-  precision: z.number(),
-  leadMinutes: z.object({ median: z.number(), quartiles: z.tuple([z.number(), z.number()]) }).nullable(),
-});
-const Horizon = z.object({
-  horizonMinutes: z.number(),
-  auroc: z.number(),
-  aurocInterval: z.tuple([z.number(), z.number()]),
-  auprc: z.number(),
-  prevalence: z.number(),
-  hourOnly: z.object({ auroc: z.number() }),
-  calibration: z.array(z.object({ predicted: z.number(), happened: z.number(), windows: z.number() })),
-  alerts: z.array(Point),
-});
-/** What of `models/facility/card.json` the hub shows and reckons with. */
-const CardSchema = z.object({
-  name: z.string(),
-  version: z.string(),
-  created: z.string(),
-  data: z.string(),
-  split: z.string(),
-  alertHorizonMinutes: z.number(),
-  levels: z.object({ watch: z.number(), act: z.number(), clear: z.number() }),
-  evaluation: z.object({
-    residents: z.number(),
-    residentWeeks: z.number(),
-    episodes: z.number(),
-    horizons: z.array(Horizon),
-    shipped: Point,
-  }),
-  intendedUse: z.string(),
-  limits: z.array(z.string()),
-  statement: z.string(),
-});
-export type ModelCard = z.infer<typeof CardSchema>;
 
 /** @throws Error when the folder has no card of this form. */
 export function readCard(directory = path.resolve(import.meta.dirname, '../../models/facility')): ModelCard {

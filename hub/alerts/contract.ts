@@ -190,5 +190,139 @@ export interface HandoverView {
 // POST /api/alerts/:id/consult → { encounter }
 // GET /api/alerts?facility=ID&state=open,acknowledged → AlertView[]; GET /api/alerts/:id → AlertView
 
+export const WAYS = ['live', 'push', 'mail'] as const;
+/** live: banner and sound on the open page. push: Web Push to devices that asked for it. mail: e-mail. */
+export type Way = (typeof WAYS)[number];
+const TIERS = ['urgent', 'act', 'watch'] as const satisfies readonly Tier[];
+
+const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
+/** Hours of a day in Asia/Tokyo; `to` may lie before `from` (over midnight). The same times mean the whole day. */
+export const HoursSchema = z.object({ from: clock, to: clock });
+export type Hours = z.infer<typeof HoursSchema>;
+
+export const StepSchema = z.object({
+  /** Everyone of the facility with this role, or one account. */
+  who: z.union([z.object({ role: z.enum(['caregiver', 'manager']) }), z.object({ account: z.string().min(1).max(64) })]),
+  /** Seconds after the alert began to call. */
+  afterSeconds: z.number().int().min(0).max(86_400),
+  ways: z.array(z.enum(WAYS)).min(1),
+  /** For which alerts. */
+  tiers: z.array(z.enum(TIERS)).min(1),
+  /** When this step is on duty; null: always. */
+  hours: HoursSchema.nullable().default(null),
+});
+export type Step = z.infer<typeof StepSchema>;
+
+const minutes = z.number().int().min(1).max(1440);
+/** PUT /api/alerts/on-call/:facility */
+export const OnCallSchema = z.object({
+  steps: z.array(StepSchema).max(20),
+  /** Minutes after an acknowledgement without an outcome until the alert calls again. */
+  forgottenMinutes: z.object({ urgent: minutes, act: minutes, watch: minutes }),
+});
+export type OnCall = z.infer<typeof OnCallSchema>;
+
+/** GET /api/alerts/on-call/:facility */
+export interface OnCallView extends OnCall {
+  /** The facility has made none yet: this is the hub's own. */
+  standard: boolean;
+  /** Ways that work here: e-mail needs a server. */
+  ways: Way[];
+  changedBy: string | null;
+  changedAt: string | null;
+  /** Whom a step may name. */
+  people: { account: string; name: string; role: 'caregiver' | 'manager' }[];
+  /** Of the logged-in person: may change it. */
+  mayChange: boolean;
+}
+
+export const ShiftSchema = HoursSchema.extend({ name: z.string().trim().min(1).max(40) });
+export type Shift = z.infer<typeof ShiftSchema>;
+/** PUT /api/alerts/shifts/:facility */
+export const ShiftsSchema = z.object({ shifts: z.array(ShiftSchema).min(1).max(8) });
+
+/** PUT /api/alerts/budget/:facility */
+export const BudgetSchema = z.object({
+  /** Alerts that one caregiver gets in one shift, on average. */
+  perShift: z.number().min(0.01).max(20),
+  /** Caregivers in a shift. */
+  caregivers: z.number().int().min(1).max(100),
+  shiftsADay: z.number().int().min(1).max(8),
+});
+export type Budget = z.infer<typeof BudgetSchema>;
+
+/** A level as it was measured on the test residents of the card. */
+export interface LevelPoint {
+  /** Probability at which an alert is raised, 0 … 1. */
+  act: number;
+  falsePerResidentWeek: number;
+  /** False and true ones together. */
+  alertsPerResidentWeek: number;
+  /** Share of episodes that were warned of. */
+  sensitivity: number;
+  caught: number;
+  episodes: number;
+  /** Share of alerts that an episode followed. */
+  precision: number;
+  leadMinutes: { median: number; quartiles: [number, number] } | null;
+}
+
+const Point = z.object({
+  act: z.number(),
+  came: z.number(),
+  sensitivity: z.number(),
+  caught: z.number(),
+  episodes: z.number(),
+  precision: z.number(),
+  leadMinutes: z.object({ median: z.number(), quartiles: z.tuple([z.number(), z.number()]) }).nullable(),
+});
+const Horizon = z.object({
+  horizonMinutes: z.number(),
+  auroc: z.number(),
+  aurocInterval: z.tuple([z.number(), z.number()]),
+  auprc: z.number(),
+  prevalence: z.number(),
+  hourOnly: z.object({ auroc: z.number() }),
+  calibration: z.array(z.object({ predicted: z.number(), happened: z.number(), windows: z.number() })),
+  alerts: z.array(Point),
+});
+/** What of `models/facility/card.json` the hub shows and reckons with. */
+export const CardSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  created: z.string(),
+  data: z.string(),
+  split: z.string(),
+  alertHorizonMinutes: z.number(),
+  levels: z.object({ watch: z.number(), act: z.number(), clear: z.number() }),
+  evaluation: z.object({
+    residents: z.number(),
+    residentWeeks: z.number(),
+    episodes: z.number(),
+    horizons: z.array(Horizon),
+    shipped: Point,
+  }),
+  intendedUse: z.string(),
+  limits: z.array(z.string()),
+  statement: z.string(),
+});
+export type ModelCard = z.infer<typeof CardSchema>;
+
+/** GET /api/alerts/budget/:facility */
+export interface ModelView {
+  card: ModelCard;
+  /** In words for every page: what the model was trained on. */
+  trainedOn: { ja: string; en: string } | null;
+  /** The predict role runs this version. */
+  running: boolean;
+  points: LevelPoint[];
+  residents: number;
+  /** null: the facility has chosen none, and the model's own level holds. */
+  budget: (Budget & { act: number; changedBy: string; changedAt: string; forThisVersion: boolean }) | null;
+  /** The level in force. */
+  act: number;
+  mayChange: boolean;
+}
+
 /** Client → server on /live: follow a facility's floor. Acknowledged `{ ok }`. */
 export const FollowFloor = z.object({ facility: z.string().regex(/^[A-Za-z0-9.-]{1,64}$/) });

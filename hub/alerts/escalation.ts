@@ -1,6 +1,6 @@
 // How an alert goes up the on-call list: a pure machine. State, event and time give the next state and the pages to send; no clock inside.
-import type { Tier } from './contract.ts';
-import { DEFAULT_STEPS, inHours, type OnCall, type Step, type Way } from './on-call.ts';
+import type { OnCall, Step, Tier, Way } from './contract.ts';
+import { DEFAULT_STEPS, inHours } from './on-call.ts';
 
 /** A step with its time. `dueAt` in ms since 1970. */
 export interface Planned {

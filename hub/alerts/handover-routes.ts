@@ -5,8 +5,9 @@ import { checked, readBody } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { requireRole } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
+import { ShiftsSchema } from './contract.ts';
 import type { Handovers } from './handover.ts';
-import { readShifts, ShiftsSchema, writeShifts } from './shifts.ts';
+import { readShifts, writeShifts } from './shifts.ts';
 
 const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 const Take = z.object({ from: z.iso.datetime({ offset: true }) });

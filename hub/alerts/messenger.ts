@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Database } from '../store/index.ts';
+import type { Way } from './contract.ts';
 import type { Page } from './escalation.ts';
-import type { Way } from './on-call.ts';
 import type { Connection } from './store.ts';
 
 /** Someone of the facility who may be called. */

@@ -6,8 +6,9 @@ import { checked, readBody } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, requireRole } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
+import { OnCallSchema, type OnCallView, type Way } from './contract.ts';
 import type { OnDuty } from './messenger.ts';
-import { OnCallSchema, type OnCallView, readOnCall, type Way, writeOnCall } from './on-call.ts';
+import { readOnCall, writeOnCall } from './on-call.ts';
 
 export interface OnCallDeps {
   database: Database;

@@ -1,54 +1,7 @@
 // A facility's on-call list and its shifts: who is called, after how long, by which ways, in which hours.
 import { sql } from 'kysely';
-import { z } from 'zod';
-import type { Tier } from './contract.ts';
+import type { Hours, OnCall, Step } from './contract.ts';
 import type { Connection } from './store.ts';
-
-export const WAYS = ['live', 'push', 'mail'] as const;
-/** live: banner and sound on the open page. push: Web Push to devices that asked for it. mail: e-mail. */
-export type Way = (typeof WAYS)[number];
-const TIERS = ['urgent', 'act', 'watch'] as const satisfies readonly Tier[];
-
-const clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/);
-/** Hours of a day in Asia/Tokyo; `to` may lie before `from` (over midnight). The same times mean the whole day. */
-export const HoursSchema = z.object({ from: clock, to: clock });
-export type Hours = z.infer<typeof HoursSchema>;
-
-export const StepSchema = z.object({
-  /** Everyone of the facility with this role, or one account. */
-  who: z.union([z.object({ role: z.enum(['caregiver', 'manager']) }), z.object({ account: z.string().min(1).max(64) })]),
-  /** Seconds after the alert began to call. */
-  afterSeconds: z.number().int().min(0).max(86_400),
-  ways: z.array(z.enum(WAYS)).min(1),
-  /** For which alerts. */
-  tiers: z.array(z.enum(TIERS)).min(1),
-  /** When this step is on duty; null: always. */
-  hours: HoursSchema.nullable().default(null),
-});
-export type Step = z.infer<typeof StepSchema>;
-
-const minutes = z.number().int().min(1).max(1440);
-/** PUT /api/alerts/on-call/:facility */
-export const OnCallSchema = z.object({
-  steps: z.array(StepSchema).max(20),
-  /** Minutes after an acknowledgement without an outcome until the alert calls again. */
-  forgottenMinutes: z.object({ urgent: minutes, act: minutes, watch: minutes }),
-});
-export type OnCall = z.infer<typeof OnCallSchema>;
-
-/** GET /api/alerts/on-call/:facility */
-export interface OnCallView extends OnCall {
-  /** The facility has made none yet: this is the hub's own. */
-  standard: boolean;
-  /** Ways that work here: e-mail needs a server. */
-  ways: Way[];
-  changedBy: string | null;
-  changedAt: string | null;
-  /** Whom a step may name. */
-  people: { account: string; name: string; role: 'caregiver' | 'manager' }[];
-  /** Of the logged-in person: may change it. */
-  mayChange: boolean;
-}
 
 const always = { hours: null };
 /** The hub's own list: those on the floor at once, the manager after five minutes; for what can wait, the manager after half an hour. */

@@ -2,9 +2,9 @@
 import type { Config } from '../config.ts';
 import type { Records } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
+import type { Way } from './contract.ts';
 import { openMail } from './mail.ts';
 import type { Messengers, OnDuty } from './messenger.ts';
-import type { Way } from './on-call.ts';
 import { openPush, type Push } from './push.ts';
 import { staffOf } from './staff.ts';
 import { vapidKeys } from './vapid.ts';

@@ -1,13 +1,8 @@
 // A facility's shifts: their names and hours, and which one runs at a time.
 import { sql } from 'kysely';
-import { z } from 'zod';
-import { HoursSchema, inHours, spanAround } from './on-call.ts';
+import type { Shift } from './contract.ts';
+import { inHours, spanAround } from './on-call.ts';
 import type { Connection } from './store.ts';
-
-export const ShiftSchema = HoursSchema.extend({ name: z.string().trim().min(1).max(40) });
-export type Shift = z.infer<typeof ShiftSchema>;
-/** PUT /api/alerts/shifts/:facility */
-export const ShiftsSchema = z.object({ shifts: z.array(ShiftSchema).min(1).max(8) });
 
 export const DEFAULT_SHIFTS: Shift[] = [
   { name: '日勤', from: '09:00', to: '17:00' },

@@ -3,7 +3,7 @@ import { Hono } from 'hono';
 import pino from 'pino';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { chooseLevel, perShift, pointsOf, readCard } from '../../hub/alerts/budget.ts';
-import type { ModelView } from '../../hub/alerts/budget-routes.ts';
+import type { ModelView } from '../../hub/alerts/contract.ts';
 import { budgetRoutes, openAlerts } from '../../hub/alerts/index.ts';
 import { Problem } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';

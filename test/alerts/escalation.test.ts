@@ -1,9 +1,9 @@
 // The escalation machine: who is paged when, and that nobody is paged after an acknowledgement until the re-alarm is due.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Tier } from '../../hub/alerts/contract.ts';
+import type { OnCall, Step, Tier } from '../../hub/alerts/contract.ts';
 import { type Escalation, type Event, type Page, planAt, step } from '../../hub/alerts/escalation.ts';
-import { DEFAULT_ON_CALL, inHours, type OnCall, type Step, spanAround } from '../../hub/alerts/on-call.ts';
+import { DEFAULT_ON_CALL, inHours, spanAround } from '../../hub/alerts/on-call.ts';
 
 const MINUTE = 60_000;
 const START = Date.parse('2026-01-10T10:00:00Z');

@@ -1,9 +1,8 @@
 // Invented facts for tests of pages, typed by the hub's contracts: one hospital, one facility of twelve residents, a few people.
 import type { LimitsView } from '../../hub/alarms/contract.ts';
 import { pointsOf, readCard } from '../../hub/alerts/budget.ts';
-import type { ModelView } from '../../hub/alerts/budget-routes.ts';
-import type { AlertView, FloorView, HandoverView, PredictionView, ResidentTile } from '../../hub/alerts/contract.ts';
-import { DEFAULT_ON_CALL, type OnCallView } from '../../hub/alerts/on-call.ts';
+import type { AlertView, FloorView, HandoverView, ModelView, OnCallView, PredictionView, ResidentTile } from '../../hub/alerts/contract.ts';
+import { DEFAULT_ON_CALL } from '../../hub/alerts/on-call.ts';
 import type { EncounterView, Invitable } from '../../hub/consult/contract.ts';
 import type { PersonRole, RoleAt } from '../../hub/identity/actor.ts';
 import type { PersonView, SessionView } from '../../hub/identity/contract.ts';

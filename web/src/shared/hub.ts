@@ -1,22 +1,24 @@
 // The types of the hub's interface that pages use: the only door from the web application to `hub/`, and for types alone.
 export type { LimitsView, LimitView } from '../../../hub/alarms/contract.ts';
-export type { LevelPoint } from '../../../hub/alerts/budget.ts';
-export type { ModelView } from '../../../hub/alerts/budget-routes.ts';
 export type {
   AlertKind,
   AlertView,
   FloorView,
   HandoverView,
   Happening,
+  LevelPoint,
+  ModelView,
+  OnCallView,
   Outcome,
   PredictionView,
   Reason,
   ResidentTile,
   RiskState,
+  Shift,
+  Step,
   Tier,
+  Way,
 } from '../../../hub/alerts/contract.ts';
-export type { OnCallView, Step, Way } from '../../../hub/alerts/on-call.ts';
-export type { Shift } from '../../../hub/alerts/shifts.ts';
 export type { CheckView, ContractView, RunView, SigningKeyView } from '../../../hub/bench/contract.ts';
 export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantView, Pattern } from '../../../hub/consult/contract.ts';
 export type { ProblemBody, Text } from '../../../hub/http/problem.ts';
@@ -33,6 +35,6 @@ export type {
   ProfileView,
   RefusalView,
 } from '../../../hub/ingest/contract.ts';
-export type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../../hub/records/contract.ts';
 export type { LearningView, ModelVersionView } from '../../../hub/learning/contract.ts';
+export type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../../hub/records/contract.ts';
 export type { DayView, LiveEvents, LiveVitals, Series } from '../../../hub/vitals/contract.ts';
