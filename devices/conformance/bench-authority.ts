@@ -1,7 +1,5 @@
 // A certificate authority for one conformance run: the bench broker's own certificate, the device's first, and its renewals. Nothing
 // outside the run trusts it.
-// Before @peculiar/x509, which needs it while it loads.
-import '../class-metadata.ts';
 import { createPrivateKey, randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
@@ -14,7 +12,7 @@ import {
   type PublicKey,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
-} from '@peculiar/x509';
+} from '../x509.ts';
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' };

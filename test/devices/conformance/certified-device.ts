@@ -1,9 +1,8 @@
 // A small device for the conformance tests that signs in by certificate over TLS, and renews it when it is asked to.
-// Before @peculiar/x509, which needs it while it loads.
-import '../../../devices/class-metadata.ts';
-import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
+
 import { connect, type MqttClient } from 'mqtt';
 import { deviceTopic, encodePack } from '../../../devices/index.ts';
+import { Pkcs10CertificateRequestGenerator } from '../../../devices/x509.ts';
 import { bedReadings } from './bench-devices.ts';
 
 const SIGNATURE = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
