@@ -17,8 +17,9 @@ import type { SessionView } from '../../hub/identity/contract.ts';
 import type { BenchMessage, Credentials } from '../../hub/ingest/contract.ts';
 import type { LiveVitals } from '../../hub/vitals/contract.ts';
 import { benchFixture } from './bench-fixtures.ts';
-import { type Facts, facts, sessionFor } from './fixtures.ts';
+import { type Facts, facts } from './fixtures.ts';
 import { learningFacts } from './learning-facts.ts';
+import { sessionFor } from './world-facts.ts';
 
 export interface FixtureHub {
   url: string;
