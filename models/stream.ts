@@ -18,8 +18,11 @@ interface EpisodeLine {
   end: number;
 }
 
+/** What takes the stream: a dataset, or several that each see a part of it. */
+export type Taker = Pick<DatasetBuilder, 'sample' | 'episode'>;
+
 /** Feeds one line (`simulator/export.ts --help` says which there are). `facility` keeps residents of several exports apart. */
-export function takeLine(builder: DatasetBuilder, facility: string, line: string): void {
+export function takeLine(builder: Taker, facility: string, line: string): void {
   if (!line) return;
   const one = JSON.parse(line) as Partial<SampleLine & EpisodeLine>;
   if (!one.r) return;
@@ -38,7 +41,7 @@ export interface SimulatedFacility {
 }
 
 /** Runs `simulator/export.ts` and feeds what it prints. @throws Error with its last words when it fails. */
-export async function simulate(builder: DatasetBuilder, facility: SimulatedFacility, onResident?: () => void): Promise<void> {
+export async function simulate(builder: Taker, facility: SimulatedFacility, onResident?: () => void): Promise<void> {
   const script = path.resolve(import.meta.dirname, '../simulator/export.ts');
   const options = {
     residents: facility.residents,

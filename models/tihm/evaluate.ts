@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { chooseBackend } from '../backend.ts';
+import { reportFacility } from '../facility-report.ts';
 import { type Homes, isoOf, readHomes } from './homes.ts';
 import { applyLead } from './learn.ts';
 import { BUDGETS, calibrationOf, chanceSensitivity, intervals, type Measured, meanAndSpread, measure, type Scores } from './measures.ts';
@@ -15,6 +16,8 @@ const HELP = `npm run evaluate -- --data DIR [options]
 
 Measures the prediction of agitation in homes with motion sensors. DIR holds TIHM's files: Activity.csv[.gz], and where there are any
 Physiology.csv[.gz], Labels.csv[.gz], Demographics.csv[.gz]. Nothing in DIR is changed or copied.
+
+The facility model, on simulated residents: npm run evaluate -- facility --help.
 
   --data DIR            the folder (needed)
   --protocol NAME       person-wise: 10 folds of homes, every lead, stamps 08:00, 12:00, 18:00 (default);
@@ -219,7 +222,7 @@ export function byModel(slots: Slots, homes: Homes, model: HomeModel): Predicted
 }
 
 if (import.meta.main)
-  await main(process.argv.slice(2)).catch((error: Error) => {
+  await (process.argv[2] === 'facility' ? reportFacility(process.argv.slice(3)) : main(process.argv.slice(2))).catch((error: Error) => {
     process.stderr.write(`${error.message}\nSee npm run evaluate -- --help.\n`);
     process.exitCode = 1;
   });

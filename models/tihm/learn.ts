@@ -1,25 +1,15 @@
 // Fits the home model for one lead: inputs, strength and kind by inner folds of homes, then once more on all of them.
-import { tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { calibrated, fitPlatt, type Platt } from '../calibration.ts';
 import { auprc } from '../metrics.ts';
-import { buildNetwork, fitNetwork, runNetwork } from '../network.ts';
+import { fitNetwork, runNetwork } from '../network.ts';
 import { permutation, seeded } from '../random.ts';
-import { fitScaling, type Scaling, scaleRow } from '../scaling.ts';
-import { INPUTS } from './inputs.ts';
+import type { Scaling } from '../scaling.ts';
+import { type Member, matrixOf, memberLogits, networkInputs, networkOf, scalingOf } from './member.ts';
 import { fitLinear, type Linear } from './newton.ts';
-import { CANDIDATES, type Candidate, COLUMNS, columnsOf, type Knows, nameOf, SETS } from './sets.ts';
+import { CANDIDATES, type Candidate, type Knows, nameOf, SETS, TCN } from './sets.ts';
 import type { Slots } from './slots.ts';
-import { fitSpanScorer, type SpanScorer, TENDENCY, tendencyOf } from './tendency.ts';
-
-export interface Member {
-  candidate: Candidate;
-  scaling: Scaling;
-  /** Part in the mean of the logits; all shares add up to 1. */
-  share: number;
-  /** Kernels and biases in the order of the layers. */
-  weights: Float32Array[];
-}
+import { fitSpanScorer, type SpanScorer } from './tendency.ts';
 
 export interface LeadModel {
   lead: number;
@@ -41,14 +31,15 @@ export type LeadScorer = Pick<LeadModel, 'members' | 'platt' | 'spanScorer'>;
 export interface LearnOptions {
   knows: Knows;
   seed: number;
+  /** Tries the TCN too: many times the work. */
+  tcn?: boolean;
 }
 
 const INNER_FOLDS = 4;
-/** So many of the linear candidates that are best on homes left out are averaged: the best one alone is best by luck too. */
-const TOGETHER = 6;
 /** Perceptrons that are averaged, each from another start. */
 const REPEATS = 2;
 const EPOCHS = 80;
+const TCN_BATCH = 512;
 
 /** Homes in `count` parts of equal size, by seed. */
 export function homeFolds(homes: readonly number[], count: number, seed: number): number[][] {
@@ -67,8 +58,8 @@ interface Tried {
 }
 
 /** Fits on the rows given and nothing else. @throws Error when fewer than two homes have a label. */
-export function learn(slots: Slots, rows: readonly number[], { knows, seed }: LearnOptions): LeadModel {
-  const tried: Tried[] = CANDIDATES[knows].map(candidate => ({ candidate, logits: new Map(), epochs: [] }));
+export function learn(slots: Slots, rows: readonly number[], { knows, seed, tcn }: LearnOptions): LeadModel {
+  const tried: Tried[] = [...CANDIDATES[knows], ...(tcn ? TCN : [])].map(candidate => ({ candidate, logits: new Map(), epochs: [] }));
   for (const [index, out] of innerFolds(slots, rows, seed).entries()) {
     const part = new Training(
       slots,
@@ -79,7 +70,7 @@ export function learn(slots: Slots, rows: readonly number[], { knows, seed }: Le
     for (const one of tried) {
       const { member, epoch } = part.fit(one.candidate, seed * 100 + index, { rows: checking, matrix });
       one.epochs.push(epoch);
-      const logits = memberLogits(member, matrix, checking.length);
+      const logits = memberLogits(member, slots, checking, matrix);
       checking.forEach((row, i) => {
         one.logits.set(row, logits[i]!);
       });
@@ -96,7 +87,7 @@ export function learn(slots: Slots, rows: readonly number[], { knows, seed }: Le
   const whole = new Training(slots, rows);
   const members = choice.parts.flatMap(({ candidate, epochs }) => {
     const repeats = candidate.kind === 'logistic' ? 1 : REPEATS;
-    const stop = Math.max(10, Math.round(epochs.reduce((sum, epoch) => sum + epoch, 0) / epochs.length));
+    const stop = Math.max(candidate.kind === 'tcn' ? 2 : 10, Math.round(epochs.reduce((sum, epoch) => sum + epoch, 0) / epochs.length));
     return Array.from({ length: repeats }, (_, repeat): Member => {
       const { member } = whole.fit(candidate, seed * 100 + 50 + repeat, stop);
       return { ...member, share: 1 / choice.parts.length / repeats };
@@ -109,7 +100,7 @@ export function learn(slots: Slots, rows: readonly number[], { knows, seed }: Le
     lead: slots.lead,
     knows,
     spanScorer: whole.spanScorer,
-    members,
+    members: merged(members),
     platt,
     tried: tried.map(one => ({ name: nameOf(one.candidate), auprc: pooled(one.logits) })),
     chosen: choice.name,
@@ -127,24 +118,51 @@ function innerFolds(slots: Slots, rows: readonly number[], seed: number): Set<nu
   return a.map((homes, index) => new Set([...homes, ...b[index]!]));
 }
 
-/** The best linear candidates together, the perceptrons together, or both, by what they do on homes left out. */
+/**
+ * Chooses among groups by what they do on homes left out, all candidates of a group averaged. With some twenty labelled homes the best single
+ * candidate is best by luck too, so none is picked alone.
+ */
 function choose(tried: Tried[], rows: readonly number[], score: (logits: ReadonlyMap<number, number>) => number) {
   const together = (name: string, parts: Tried[]) => ({
     name,
     parts,
     logits: new Map(rows.map(row => [row, parts.reduce((sum, part) => sum + part.logits.get(row)! / parts.length, 0)])),
   });
-  const linear = tried
-    .filter(({ candidate }) => candidate.kind === 'logistic')
-    .map(one => ({ one, value: score(one.logits) }))
-    .sort((a, b) => b.value - a.value)
-    .slice(0, TOGETHER)
-    .map(({ one }) => one);
-  const perceptrons = tried.filter(({ candidate }) => candidate.kind === 'perceptron');
-  const choices = [together(`the ${linear.length} best linear models`, linear)];
-  if (perceptrons.length)
-    choices.push(together('perceptrons', perceptrons), together('the best linear models and perceptrons', [...linear, ...perceptrons]));
+  const of = (kind: Candidate['kind']) => tried.filter(({ candidate }) => candidate.kind === kind);
+  const groups = [...new Set(of('logistic').map(({ candidate }) => groupOf(candidate)))];
+  const choices = groups.map(group =>
+    together(
+      `linear, ${group}`,
+      of('logistic').filter(({ candidate }) => groupOf(candidate) === group),
+    ),
+  );
+  const narrow = of('logistic').filter(({ candidate }) => candidate.set !== 'wide');
+  if (groups.length > 1) choices.push(together('linear, all', narrow));
+  for (const kind of ['perceptron', 'tcn'] as const)
+    if (of(kind).length) choices.push(together(`linear, all, and ${kind}`, [...narrow, ...of(kind)]));
   return choices.reduce((best, one) => (score(one.logits) > score(best.logits) ? one : best));
+}
+
+/** `spanMore` belongs to `span`. */
+const groupOf = ({ set }: Candidate): string => set.replace(/More$|Few$/, '');
+
+/** Linear members that see the same inputs in the same scaling are one member with their mean weights: the same logits, fewer numbers. */
+function merged(members: Member[]): Member[] {
+  const bySet = new Map<string, Member[]>();
+  const out = members.filter(({ candidate }) => candidate.kind !== 'logistic');
+  for (const member of members) {
+    if (member.candidate.kind !== 'logistic') continue;
+    bySet.set(member.candidate.set, [...(bySet.get(member.candidate.set) ?? []), member]);
+  }
+  for (const own of bySet.values())
+    out.unshift({
+      ...own[0]!,
+      share: own.reduce((sum, { share }) => sum + share, 0),
+      weights: own[0]!.weights.map((first, index) =>
+        first.map((_, i) => own.reduce((sum, { weights }) => sum + weights[index]![i]! / own.length, 0)),
+      ),
+    });
+  return out;
 }
 
 /** Rows to train on, with the span scorer that these rows alone have taught. */
@@ -187,10 +205,10 @@ class Training {
       { inputs, labels: this.#labels, weights, count: this.#rows.length },
       {
         epochs: typeof until === 'number' ? until : EPOCHS,
-        batch: this.#rows.length,
-        learningRate: 0.02,
+        batch: candidate.kind === 'tcn' ? TCN_BATCH : this.#rows.length,
+        learningRate: candidate.kind === 'tcn' ? 0.005 : 0.02,
         seed,
-        patience: 15,
+        patience: candidate.kind === 'tcn' ? 5 : 15,
         balance: 0,
         score: net => (check ? check(net) : ++passed),
       },
@@ -200,62 +218,29 @@ class Training {
     return { member, epoch };
   }
 
-  #prepare({ set }: Candidate): { scaling: Scaling; inputs: Float32Array; nearby?: Linear } {
-    let found = this.#prepared.get(set);
+  #prepare(candidate: Candidate): { scaling: Scaling; inputs: Float32Array; nearby?: Linear } {
+    const { set } = candidate;
+    const key = candidate.kind === 'tcn' ? `tcn ${set}` : set;
+    let found = this.#prepared.get(key);
     if (!found) {
       const scaling = scalingOf(this.#matrix, this.#rows.length, SETS[set]);
-      found = { scaling, inputs: scaled(this.#matrix, this.#rows.length, scaling) };
-      this.#prepared.set(set, found);
+      found = { scaling, inputs: networkInputs(candidate, scaling, this.#slots, this.#rows, this.#matrix) };
+      this.#prepared.set(key, found);
     }
     return found;
   }
 
   /** How well a network does on homes left out: less weighted log loss is better. */
-  #checking(scaling: Scaling, { balance }: Candidate, { rows, matrix }: { rows: readonly number[]; matrix: Float32Array }) {
-    const inputs = scaled(matrix, rows.length, scaling);
+  #checking(scaling: Scaling, candidate: Candidate, { rows, matrix }: { rows: readonly number[]; matrix: Float32Array }) {
+    const inputs = networkInputs(candidate, scaling, this.#slots, rows, matrix);
     const labels = Uint8Array.from(rows, row => this.#slots.labels[row]!);
-    const weights = balancedWeights(labels, balance);
+    const weights = balancedWeights(labels, candidate.balance);
     return (network: LayersModel) =>
       -runNetwork(network, inputs, rows.length).reduce(
         (sum, z, i) => sum + weights[i]! * (Math.max(z, 0) - z * labels[i]! + Math.log1p(Math.exp(-Math.abs(z)))),
         0,
       );
   }
-}
-
-/** `[rows, COLUMNS.length]`, raw, NaN for unknown. */
-function matrixOf(slots: Slots, scorer: SpanScorer, rows: readonly number[]): Float32Array {
-  const tendency = tendencyOf(slots, scorer, rows);
-  const [first, second, width] = [INPUTS.length, TENDENCY.length, COLUMNS.length];
-  const out = new Float32Array(rows.length * width);
-  rows.forEach((row, r) => {
-    out.set(slots.inputs.subarray(row * first, (row + 1) * first), r * width);
-    out.set(tendency.subarray(row * second, (row + 1) * second), r * width + first);
-  });
-  return out;
-}
-
-/** Mean and spread of the columns of `[count, COLUMNS.length]`, which holds training rows alone. */
-export function scalingOf(matrix: Float32Array, count: number, names: readonly string[]): Scaling {
-  const columns = columnsOf(names);
-  const width = COLUMNS.length;
-  const part = new Float32Array(count * columns.length);
-  for (let r = 0; r < count; r++)
-    columns.forEach((column, c) => {
-      part[r * columns.length + c] = matrix[r * width + column]!;
-    });
-  return fitScaling(
-    names,
-    part,
-    Array.from({ length: count }, (_, r) => r),
-  );
-}
-
-function scaled(matrix: Float32Array, count: number, scaling: Scaling): Float32Array {
-  const columns = columnsOf(scaling.names);
-  const part = new Float32Array(count * columns.length);
-  for (let r = 0; r < count; r++) scaleRow(scaling, matrix, r * COLUMNS.length, columns, part, r * columns.length);
-  return part;
 }
 
 /** Labelled rows weigh (others ÷ labelled) to the power of `balance`; the mean is 1. */
@@ -266,26 +251,13 @@ function balancedWeights(labels: Uint8Array, balance: number): Float32Array {
   return Float32Array.from(labels, label => (label ? odds : 1) / mean);
 }
 
-const networkOf = ({ kind, hidden, l2 }: Candidate, inputs: number, seed: number) =>
-  buildNetwork({ kind, hidden, l2, inputs, outputs: 1, seed });
-
-function memberLogits(member: Member, matrix: Float32Array, count: number): Float32Array {
-  const network = networkOf(member.candidate, member.scaling.names.length, 0);
-  const tensors = network.getWeights().map((weight, index) => tensor(member.weights[index]!, weight.shape));
-  network.setWeights(tensors);
-  for (const one of tensors) one.dispose();
-  const logits = runNetwork(network, scaled(matrix, count, member.scaling), count);
-  network.dispose();
-  return logits;
-}
-
 /** Probabilities of any rows, `[rows]`; NaN where a home was silent for a day and the model abstains. */
 export function applyLead(model: LeadScorer, slots: Slots, rows: readonly number[]): Float32Array {
   const asked = rows.filter(row => slots.coverage[row]! > 0);
   const matrix = matrixOf(slots, model.spanScorer, asked);
   const logits = new Float64Array(asked.length);
   for (const member of model.members)
-    memberLogits(member, matrix, asked.length).forEach((logit, i) => {
+    memberLogits(member, slots, asked, matrix).forEach((logit, i) => {
       logits[i]! += logit * member.share;
     });
   const found = new Map(asked.map((row, i) => [row, calibrated(model.platt, logits[i]!)]));

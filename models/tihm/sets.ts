@@ -60,12 +60,14 @@ export const CANDIDATES = {
   both: [
     ...linear(['span', 'spanMore', 'recent', 'recentMore'], [1e-3, 1e-4, 1e-5], [0.5, 1]),
     ...linear(['wide'], [1e-2, 1e-1], [0.5]),
-    perceptron('span'),
     perceptron('recent'),
   ],
   sensors: [...linear(['sensorsSpan', 'sensorsSpanFew', 'sensorsRecent'], [1e-2, 1e-3, 1e-4], [0.5, 1])],
   noSensor: [...linear(['noSensor', 'noSensorMore'], [1e-1, 1e-2, 1e-3, 1e-4], [1])],
 } as const satisfies Record<string, readonly Candidate[]>;
 export type Knows = keyof typeof CANDIDATES;
+
+/** Tried where it is asked for: the last two days hour by hour, with the home's labels beside them. */
+export const TCN: readonly Candidate[] = [{ kind: 'tcn', hidden: [12, 12, 12, 12], l2: 1e-3, set: 'noSensor', balance: 0.5 }];
 
 export const nameOf = ({ kind, l2, set, balance }: Candidate) => `${kind} ${set} l2=${l2} balance=${balance}`;

@@ -1,5 +1,5 @@
 // The questions the home model is asked: each home, each stamp (08:00, 12:00, 18:00), each lead; with what was labelled at that stamp.
-import { DAY_HOURS, HOUR_MS, type Homes } from './homes.ts';
+import { type Channel, DAY_HOURS, HOUR_MS, type Home, type Homes } from './homes.ts';
 import { INPUTS, inputsAt } from './inputs.ts';
 import { CLOCKS, deviation, HomeView, SPAN } from './view.ts';
 
@@ -29,7 +29,12 @@ export interface Slots {
   spans: Spans;
   /** Times of the labels of agitation of each home, as hours on the grid. */
   agitation: number[][];
+  /** Of each home, `[hours, HOURLY.length]`: log counts about 1 wide, and whether the hour was no outage. */
+  hourly: Float32Array[];
 }
+
+const COUNTED: Channel[] = ['transitions', 'events', 'hallwayVisits', 'quickMoves', 'bathroom', 'doors'];
+export const HOURLY: readonly string[] = [...COUNTED, 'watched'];
 
 /** The whole spans that the stamps look back on, one for each row in the same order. A span is known once `end` has passed. */
 export interface Spans {
@@ -66,6 +71,7 @@ export function slotsOf(homes: Homes, lead: number): Slots {
       unusual: new Float32Array(count).fill(Number.NaN),
     },
     agitation,
+    hourly: homes.homes.map(home => hourlyOf(homes, home)),
   };
   let row = 0;
   homes.homes.forEach((home, index) => {
@@ -99,4 +105,16 @@ function fillSpan(spans: Spans, row: number, view: HomeView, midnight: number, c
   const value = view.logCount('transitions', from, to);
   spans.transitions[row] = value;
   if (!Number.isNaN(value)) spans.unusual[row] = deviation(value, view.past('transitions', from, to));
+}
+
+function hourlyOf({ hours, outage }: Homes, { counts }: Home): Float32Array {
+  const width = HOURLY.length;
+  const out = new Float32Array(hours * width);
+  for (let hour = 0; hour < hours; hour++) {
+    COUNTED.forEach((channel, c) => {
+      out[hour * width + c] = Math.log1p(counts[channel][hour]!) / 2;
+    });
+    out[hour * width + COUNTED.length] = outage[hour] ? 0 : 1;
+  }
+  return out;
 }

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Platt } from '../calibration.ts';
 import type { Scaling } from '../scaling.ts';
-import type { LeadModel, Member } from './learn.ts';
+import type { LeadModel } from './learn.ts';
+import type { Member } from './member.ts';
 import type { Candidate, Knows } from './sets.ts';
 
 export interface HomeModel {

@@ -20,7 +20,10 @@ Fits models/home on the homes of DIR (TIHM's files) and writes it with its card.
   --data DIR      the folder (needed)
   --seed S        seed (default 1)
   --seeds N       seeds of the evaluation on the card (default 3); 0 leaves it out
+  --tcn           tries the causal TCN too (many times the work; --backend native helps)
+  --backend B     wasm or native (default wasm)
   --figures FILE  evaluation on the card from what npm run evaluate -- --json FILE wrote, instead of measuring again
+  --paper FILE    what npm run evaluate -- --protocol tihm-paper printed, for the card
   --out FOLDER    where to write it (default models/home)
 `;
 
@@ -33,6 +36,9 @@ export async function trainHome(args: string[]): Promise<void> {
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '3' },
       figures: { type: 'string' },
+      paper: { type: 'string' },
+      tcn: { type: 'boolean', default: false },
+      backend: { type: 'string', default: 'wasm' },
       out: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -43,7 +49,8 @@ export async function trainHome(args: string[]): Promise<void> {
   }
   if (!values.data) throw new Error('--data DIR is needed: the folder that holds the files of TIHM.');
   const [seed, seeds] = [Number(values.seed), Number(values.seeds)];
-  await chooseBackend('wasm');
+  if (values.backend !== 'wasm' && values.backend !== 'native') throw new Error('--backend is wasm or native');
+  await chooseBackend(values.backend);
   const homes = await readHomes(values.data);
   const leads: HomeModel['leads'] = [];
   const reports: LeadReport[] = values.figures ? (JSON.parse(readFileSync(values.figures, 'utf8')) as LeadReport[]) : [];
@@ -51,9 +58,15 @@ export async function trainHome(args: string[]): Promise<void> {
     const slots = slotsOf(homes, lead);
     // The second one is for folders where nobody labels.
     for (const knows of ['both', 'sensors'] as const) {
-      const { members, platt, chosen, tried, spanScorer } = learn(slots, watchedRows(slots), { knows, seed });
+      const { members, platt, chosen, tried, spanScorer } = learn(slots, watchedRows(slots), {
+        knows,
+        seed,
+        tcn: values.tcn && knows === 'both',
+      });
       leads.push({ lead, knows, spanScorer, members, platt, chosen, tried });
-      process.stderr.write(`${lead} h, ${knows}: ${chosen}\n`);
+      process.stderr.write(
+        `${lead} h, ${knows}: ${chosen}${values.tcn ? ` (${tried.map(one => `${one.name} ${one.auprc.toFixed(3)}`).join(', ')})` : ''}\n`,
+      );
     }
     if (seeds === 0 || values.figures) continue;
     const predicted = predictLead(slots, seeds);
@@ -71,6 +84,7 @@ export async function trainHome(args: string[]): Promise<void> {
     command: `npm run train -- home --data DIR --seed ${seed}${values.figures ? ' --figures FILE' : ` --seeds ${seeds}`}`,
     homes: homes.homes.length,
     reports,
+    paper: values.paper ? readFileSync(values.paper, 'utf8').trim().split('\n') : [],
   });
   process.stderr.write(`written to ${folder}\n`);
 }
