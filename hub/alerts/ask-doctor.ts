@@ -35,11 +35,20 @@ export function reasonFor(view: AlertView): string {
 }
 
 export function askDoctor({ database, alerts, request }: { database: Database; alerts: Alerts; request: RequestConsultation }): AskDoctor {
-  return async (actor, id) => {
-    const view = await alerts.read(actor, id);
-    if (!hasRole(actor, ['caregiver', 'manager'], view.facility)) throw notAllowed();
-    // Held while the consultation is made: two presses make one.
-    return database.kysely.transaction().execute(async transaction => {
+  let last: Promise<unknown> = Promise.resolve();
+  /**
+   * One after the other: each holds a database connection while the record makes the consultation with another one. Many at once would hold
+   * all there are, and wait for one more for ever.
+   */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** The alert is held while the consultation is made: two presses make one, also in two processes. */
+  const consult = (actor: Person, id: string, view: AlertView) =>
+    database.kysely.transaction().execute(async transaction => {
       const { rows } = await sql<{ consultation: string | null }>`
         select consultation from alerts where id = ${id}::uuid for no key update`.execute(transaction);
       const known = rows[0]?.consultation;
@@ -52,5 +61,10 @@ export function askDoctor({ database, alerts, request }: { database: Database; a
       await sql`select pg_notify('alerts', ${JSON.stringify({ alert: id, facility: view.facility })})`.execute(transaction);
       return { encounter };
     });
+
+  return async (actor, id) => {
+    const view = await alerts.read(actor, id);
+    if (!hasRole(actor, ['caregiver', 'manager'], view.facility)) throw notAllowed();
+    return inTurn(() => consult(actor, id, view));
   };
 }

@@ -65,17 +65,19 @@ export async function sendDuePages(deps: MessengerDeps, alert: { id: string; fac
 }
 
 async function sendPage({ database, messengers, log, now }: MessengerDeps, alert: string, id: string, people: OnDuty[]): Promise<void> {
+  const asked = await sql<Pick<PageRow, 'way' | 'who'>>`select way, who from alert_pages where id = ${id}::uuid`.execute(database.kysely);
+  const [{ way, who } = {}] = asked.rows;
+  if (!way || !who) return;
+  const wanted = people.filter(person => ('role' in who ? person.roles.includes(who.role) : person.account === who.account));
+  // Looked up before the alert is held: whoever holds a connection must not wait for another, as many may be at work at once.
+  const targets = (await messengers[way]?.targets(wanted)) ?? [];
   await database.kysely.transaction().execute(async transaction => {
     const held = await sql<{ state: string }>`select state from alerts where id = ${alert}::uuid for share`.execute(transaction);
-    const { rows } = await sql<PageRow>`
-      select id, way, who, attempts from alert_pages where id = ${id}::uuid and state = 'due' for update skip locked`.execute(transaction);
+    const { rows } = await sql<Omit<PageRow, 'who'>>`
+      select id, way, attempts from alert_pages where id = ${id}::uuid and state = 'due' for update skip locked`.execute(transaction);
     const [page] = rows;
     if (!page) return;
     if (held.rows[0]?.state !== 'open') return finish(transaction, id, 'dropped', now(), 0, null);
-    const wanted = people.filter(person =>
-      'role' in page.who ? person.roles.includes(page.who.role) : person.account === page.who.account,
-    );
-    const targets = (await messengers[page.way]?.targets(wanted)) ?? [];
     const known = await deliveriesOf(transaction, id);
     const failures: string[] = [];
     let reached = known.size;

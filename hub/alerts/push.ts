@@ -18,6 +18,8 @@ export type Subscription = z.infer<typeof SubscriptionSchema>;
 /** Push services of the browsers; a hub that posted to any address would be a way into its own network. */
 const SERVICES = [/\.googleapis\.com$/, /\.push\.services\.mozilla\.com$/, /\.push\.apple\.com$/, /\.notify\.windows\.com$/];
 const REQUEST_MS = 5000;
+/** Devices of one person; of more, those that were added longest ago go: each page is sent to all of them while its alert is held. */
+const DEVICES = 10;
 /** A page that a device has not fetched after this time says nothing any more, s. */
 const LIVES = 900;
 
@@ -79,8 +81,8 @@ export function openPush({ database, keys, services, fetch: post = fetch, now = 
       signal: AbortSignal.timeout(REQUEST_MS),
     });
     await answer.body?.cancel();
-    // RFC 8030 section 7.3: the subscription is gone.
-    if (answer.status === 404 || answer.status === 410) return forget(row.endpoint);
+    // RFC 8030 section 7.3: the subscription is gone. Not waited for: the alert is held by another connection meanwhile.
+    if (answer.status === 404 || answer.status === 410) return void forget(row.endpoint).catch(() => undefined);
     if (!answer.ok) throw new Error(`the push service answered ${answer.status}`);
   }
 
@@ -97,6 +99,10 @@ export function openPush({ database, keys, services, fetch: post = fetch, now = 
         insert into push_subscriptions (name, account, endpoint, p256dh, auth, made_at)
         values (${nameOf(endpoint)}, ${account}, ${endpoint}, ${p256dh}, ${auth}, ${new Date(now())})
         on conflict (name) do update set account = excluded.account, p256dh = excluded.p256dh, auth = excluded.auth, made_at = excluded.made_at`.execute(
+        database.kysely,
+      );
+      await sql`delete from push_subscriptions where account = ${account} and name in (
+        select name from push_subscriptions where account = ${account} order by made_at desc, name offset ${DEVICES})`.execute(
         database.kysely,
       );
     },

@@ -90,7 +90,16 @@ describe('a push', () => {
     await ask(`${service}/devices/${id}`, 'DELETE');
     const [target] = await push.targets([person(account)]);
     await target!.send(page);
-    expect(await push.has(account, subscription.endpoint)).toBe(false);
+    await expect.poll(() => push.has(account, subscription.endpoint)).toBe(false);
+  });
+
+  test('goes to the ten devices that a person added last, however many are asked for', async () => {
+    const account = unique('account');
+    const { keys } = (await device()).subscription;
+    const endpoints = Array.from({ length: 12 }, (_, index) => `https://fcm.googleapis.com/fcm/send/${account}-${index}`);
+    for (const endpoint of endpoints) await push.subscribe(account, { endpoint, keys });
+    const kept = (await push.targets([person(account)])).map(({ key }) => key);
+    expect(kept.sort()).toEqual(endpoints.slice(2).sort());
   });
 
   test('while the service has trouble is a failure, to be tried again', async () => {

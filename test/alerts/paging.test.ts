@@ -1,4 +1,5 @@
 // Pages leave by the on-call list, each once, and none after an acknowledgement: with the real database, its locks and its restarts.
+import { sql } from 'kysely';
 import pino from 'pino';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { attend, dueTimes } from '../../hub/alerts/attend.ts';
@@ -186,5 +187,26 @@ test('the queue wakes what fell due while nobody ran, once', async () => {
     await expect.poll(() => [...sent].sort(), { timeout: 10_000 }).toEqual(['mail ume', 'push momo', 'push sakura', 'push ume']);
   } finally {
     await Promise.all([first.close(), second.close()]);
+  }
+});
+
+test('more alerts at once than there are database connections are all paged, though each has devices to look up', async () => {
+  await database.pool.query('delete from alerts');
+  const kysely = database.kysely;
+  const looksUp = {
+    async targets(wanted: OnDuty[]) {
+      await sql`select pg_sleep(0.05)`.execute(kysely);
+      return way('push').targets(wanted);
+    },
+  };
+  for (let count = 0; count < 8; count++) {
+    place = await home(records, 1);
+    await call();
+  }
+  const escalation = await startEscalation({ ...deps, messengers: { push: looksUp } });
+  try {
+    await expect.poll(() => sent.length, { timeout: 10_000 }).toBe(16);
+  } finally {
+    await escalation.close();
   }
 });

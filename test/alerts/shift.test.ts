@@ -13,6 +13,7 @@ import type { HubEnv } from '../../hub/http/server-types.ts';
 import { type Person, service } from '../../hub/identity/actor.ts';
 import { openRecords } from '../../hub/records/index.ts';
 import { ROLE_SYSTEM } from '../../hub/records/systems.ts';
+import { openDatabase } from '../../hub/store/index.ts';
 import { freshDatabase, unique } from '../harness/index.ts';
 import { type Home, home, person } from './people.ts';
 
@@ -195,6 +196,24 @@ describe('asking the doctor', () => {
   test('without a doctor who treats the resident says so', async () => {
     const id = await raise();
     expect(await ask(place.caregiver, `/${id}/consult`, 'POST', {})).toMatchObject({ status: 409, body: { error: { code: 'no-doctor' } } });
+  });
+  test('by many at once leaves database connections to others', async () => {
+    const few = openDatabase(database.url, { connections: 2 });
+    try {
+      const asking = askDoctor({
+        database: few,
+        alerts,
+        async request() {
+          await few.pool.query('select 1');
+          return unique('encounter');
+        },
+      });
+      const [first, second] = [await raise(), await raise('fall')];
+      const asked = await Promise.all([first, first, first, second, second, second].map(id => asking(place.caregiver, id)));
+      expect(new Set(asked.map(({ encounter }) => encounter)).size).toBe(2);
+    } finally {
+      void few.close();
+    }
   });
   test('is not for those of elsewhere', async () => {
     const id = await raise();
