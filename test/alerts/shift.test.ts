@@ -1,4 +1,6 @@
 // What a shift does besides its alerts: the on-call list, the hand-over, and asking the doctor from an alert.
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Encounter, Practitioner, PractitionerRole } from '@medplum/fhirtypes';
 import { Hono } from 'hono';
 import pino from 'pino';
@@ -204,6 +206,8 @@ describe('asking the doctor', () => {
         database: few,
         alerts,
         async request() {
+          // As long as the record takes: meanwhile the others begin.
+          await sleep(100);
           await few.pool.query('select 1');
           return unique('encounter');
         },
