@@ -195,6 +195,7 @@ export async function currentModel(database: Database): Promise<CurrentModel | n
 /** Deletes predictions made before `before`, a portion at a time. Returns how many. */
 export async function forgetPredictions(database: Database, before: Date): Promise<number> {
   let deleted = 0;
+  await sql`delete from prediction_hours where hour < ${before}`.execute(database.kysely);
   for (;;) {
     const { numAffectedRows } = await sql`
       delete from predictions where id in (select id from predictions where made_at < ${before} limit 5000)`.execute(database.kysely);

@@ -9,6 +9,7 @@ import type { Records } from '../records/records.ts';
 import type { Database, SampleStore } from '../store/index.ts';
 import { everySeconds } from './clock.ts';
 import { predictCycle, type Standing, type Tuning } from './cycle.ts';
+import { recordHours } from './hourly-record.ts';
 import { announceModel, forgetPredictions, latestPredictions, storePredictions } from './predictions.ts';
 import { allResidents, type Resident } from './residents.ts';
 import { riskAssessment } from './risk-assessment.ts';
@@ -119,6 +120,13 @@ export async function startService(deps: PredictDeps): Promise<RunningPredict> {
     }
   };
 
+  let hourRecorded = 0;
+  const recordHour = async () => {
+    const hour = Math.floor(now() / HOUR);
+    if (hour === hourRecorded) return;
+    if (!(await recordHours({ database, records, log }, now(), !hourRecorded))) hourRecorded = hour;
+  };
+
   const standsFor = Math.max(150, config.predictSeconds * 2.5) * 1000;
   let cycles = now();
   const work = async () => {
@@ -137,6 +145,7 @@ export async function startService(deps: PredictDeps): Promise<RunningPredict> {
     }
     log.debug({ residents: cycle.length, ms: Math.round(performance.now() - begun) }, 'predicted');
     await record();
+    await recordHour();
     if (now() >= forgetAt) {
       forgetAt = now() + HOUR;
       windows.forgetUnused();

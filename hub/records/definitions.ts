@@ -108,7 +108,9 @@ function searchParametersOf(file: string, kept: Set<string>): Map<string, Map<st
     const common = (resource.base as string[]).some(base => base === 'Resource' || base === 'DomainResource');
     if (common && !COMMON_PARAMETERS.includes(resource.code)) continue;
     // Only what indexing needs is kept: the texts are most of the file.
-    const { resourceType, url, name, status, description, code, base, type, expression, target } = resource;
+    const { resourceType, url, name, status, description, code, base, type, target } = resource;
+    // `Resource.meta.tag` is read from a resource of any type, which the FHIRPath engine knows by its own name only.
+    const expression = resource.expression.replace(/\b(Domain)?Resource\./g, '');
     const slim: SearchParameter = { resourceType, url, name, status, description: description && '', code, base, type, expression, target };
     for (const bound of common ? kept : base) {
       if (!kept.has(bound)) continue;

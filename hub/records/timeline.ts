@@ -7,6 +7,7 @@ import { isResidence } from './compartment.ts';
 import type { TimelineEntry } from './contract.ts';
 import { kanjiName } from './names.ts';
 import type { OpenRecords } from './open.ts';
+import { HOURLY_TAG } from './systems.ts';
 import type { RecordTables } from './tables.ts';
 
 /** Entries of one kind on the page. */
@@ -20,7 +21,7 @@ export async function timelineOf(records: OpenRecords, database: Database, actor
   const encounters = (await search<Encounter>('Encounter?_sort=-date&subject')).filter(encounter => !isResidence(encounter));
   const documents = await search<DocumentReference>('DocumentReference?_sort=-date&subject');
   const observations = await search<Observation>('Observation?_sort=-date&subject');
-  const risks = await search<RiskAssessment>('RiskAssessment?_sort=-date&subject');
+  const risks = await search<RiskAssessment>(`RiskAssessment?_sort=-date&_tag:not=${HOURLY_TAG.system}|${HOURLY_TAG.code}&subject`);
   const communications = (await search<Communication>('Communication?_sort=-sent&subject')).filter(({ encounter }) => !encounter);
   const names = await practitionerNames(records, actor, [...encounters, ...documents, ...communications]);
   const texts = await noteTexts(

@@ -37,6 +37,23 @@ async function ask<T = OperationOutcome>(method: string, path: string, body?: un
 }
 
 describe('a client that does right', () => {
+  test('finds a resource by its tag and its profile, and those without', async () => {
+    const observation = (tag: string) => ({
+      resourceType: 'Observation',
+      meta: { tag: [{ system: 'urn:example:tag', code: tag }], profile: [`http://example.com/${tag}`] },
+      status: 'final',
+      code: { text: '体重' },
+      subject: { reference: `Patient/${world.patient.id}` },
+    });
+    const made = (await ask<Observation>('POST', '/Observation', observation('winter'))).json.id;
+    await ask<Observation>('POST', '/Observation', observation('summer'));
+    const found = async (query: string) =>
+      (await ask<Bundle>('GET', `/Observation?${query}`)).json.entry?.map(({ resource }) => resource?.id);
+    expect(await found('_tag=urn:example:tag|winter')).toEqual([made]);
+    expect(await found('_profile=http://example.com/winter')).toEqual([made]);
+    expect(await found('_tag:not=urn:example:tag|winter')).not.toContain(made);
+  });
+
   test('creates, reads, changes with If-Match, and finds the history', async () => {
     const observation = {
       resourceType: 'Observation',
