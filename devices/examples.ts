@@ -3,8 +3,10 @@ import type { Profile } from './profiles.ts';
 import { deviceTopic, deviceUsername } from './topics.ts';
 
 export interface ExampleDevice {
-  /** `mqtt://host:port`, or `mqtts://…` */
+  /** `mqtt://host:port`, or `mqtts://…`: then the hub's authority is in the file `ca.pem`. */
   url: string;
+  /** It signs in by `<device>.cert.pem` and `<device>.key.pem`, as the web application names them, in place of a secret. Needs `mqtts://`. */
+  certificate?: boolean;
   facility: string;
   device: string;
   profile: Pick<Profile, 'quantities' | 'intervalSeconds'>;
@@ -27,18 +29,27 @@ const records = ({ device, profile }: ExampleDevice) =>
 /** A pack without times: its readings are of the moment of receipt. One line. */
 export const examplePack = (example: ExampleDevice): string => JSON.stringify(records(example));
 
+const isTls = ({ url }: ExampleDevice) => url.startsWith('mqtts:');
+const certificateFiles = ({ device }: ExampleDevice) => ({ certificate: `${device}.cert.pem`, key: `${device}.key.pem` });
+
 /** For a computer with Node.js and the package `mqtt`. The secret is in the environment variable SECRET. */
 export function exampleTypeScript(example: ExampleDevice): string {
   const { facility, device, url } = example;
+  const files = certificateFiles(example);
+  const signIn = [
+    ...(isTls(example) ? ["ca: readFileSync('ca.pem'),"] : []),
+    ...(example.certificate
+      ? [`cert: readFileSync('${files.certificate}'),`, `key: readFileSync('${files.key}'),`]
+      : ['password: process.env.SECRET,']),
+  ];
   const lines = records(example).map(({ bn: _, ...record }) => `    ${literal(record)},`);
-  return `import { connect } from 'mqtt';
+  return `${isTls(example) ? "import { readFileSync } from 'node:fs';\n" : ''}import { connect } from 'mqtt';
 
 const base = 'care/1/${facility}/${device}';
 const client = connect('${url}', {
   clientId: '${device}',
   username: '${deviceUsername(facility, device)}',
-  password: process.env.SECRET,
-  keepalive: 30,
+${signIn.map(line => `  ${line}\n`).join('')}  keepalive: 30,
   will: { topic: \`\${base}/state\`, payload: Buffer.from('{"state":"offline"}'), qos: 1, retain: true },
 });
 client.on('connect', () => {
@@ -67,9 +78,13 @@ setInterval(send, ${example.profile.intervalSeconds * 1000});
 /** One line for a shell with Mosquitto's clients. */
 export function exampleShell(example: ExampleDevice): string {
   const { facility, device } = example;
-  const { hostname, port, protocol } = new URL(example.url);
-  const tls = protocol === 'mqtts:' ? ' --cafile ca.pem' : '';
-  return `mosquitto_pub -h ${hostname} -p ${port || (tls ? 8883 : 1883)}${tls} -i ${device} -u ${deviceUsername(facility, device)} -P "$SECRET" -q 1 \\
+  const { hostname, port } = new URL(example.url);
+  const files = certificateFiles(example);
+  const tls = isTls(example) ? ' --cafile ca.pem' : '';
+  const signIn = example.certificate
+    ? ` --cert ${files.certificate} --key ${files.key}`
+    : ` -u ${deviceUsername(facility, device)} -P "$SECRET"`;
+  return `mosquitto_pub -h ${hostname} -p ${port || (tls ? 8883 : 1883)}${tls} -i ${device}${signIn} -q 1 \\
   -t ${deviceTopic(facility, device, 'json')} -m '${examplePack(example)}'
 `;
 }
@@ -77,16 +92,22 @@ export function exampleShell(example: ExampleDevice): string {
 /** MicroPython with umqtt.robust: \`read_…()\` is the maker's own. */
 export function exampleMicroPython(example: ExampleDevice): string {
   const { facility, device } = example;
-  const { hostname, port, protocol } = new URL(example.url);
-  const tls = protocol === 'mqtts:';
+  const { hostname, port } = new URL(example.url);
+  const tls = isTls(example);
+  const files = certificateFiles(example);
+  const context = [
+    ...(tls ? ['tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)', 'tls.load_verify_locations("ca.pem")'] : []),
+    ...(example.certificate ? [`tls.load_cert_chain("${files.certificate}", "${files.key}")`] : []),
+  ];
+  const login = example.certificate ? 'None, None' : `"${deviceUsername(facility, device)}", SECRET`;
   const lines = records(example).map(
     ({ n, ...record }) => `        {"n": "${n}", ${'u' in record ? `"u": "${record.u}", "v": read_${n}()` : `"vb": read_${n}()`}},`,
   );
   const state = deviceTopic(facility, device, 'state');
-  return `import json, time
+  return `import json, ${tls ? 'ssl, ' : ''}time
 from umqtt.robust import MQTTClient
 
-mqtt = MQTTClient("${device}", "${hostname}", ${port || (tls ? 8883 : 1883)}, "${deviceUsername(facility, device)}", SECRET, keepalive=60${tls ? ', ssl=True' : ''})
+${tls ? '# A board whose TLS reads no PEM takes the same files in DER (openssl … -outform der). Its clock must be right (ntptime).\n' : ''}${context.map(line => `${line}\n`).join('')}mqtt = MQTTClient("${device}", "${hostname}", ${port || (tls ? 8883 : 1883)}, ${login}, keepalive=60${tls ? ', ssl=tls' : ''})
 mqtt.set_last_will(b"${state}", b'{"state":"offline"}', retain=True, qos=1)
 mqtt.connect()
 mqtt.publish(b"${state}", b'{"state":"online"}', retain=True, qos=1)

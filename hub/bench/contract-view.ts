@@ -20,8 +20,16 @@ export interface ContractConfig {
   rawDays?: number;
 }
 
-export function contractView(config: ContractConfig, names: { facility: string; device: string }, profile: Profile): ContractView {
-  const example: ExampleDevice = { ...names, profile, url: config.mqtt.url };
+/** @param credential What the device signs in with: who has a certificate is shown code that uses it. */
+export function contractView(
+  config: ContractConfig,
+  names: { facility: string; device: string },
+  profile: Profile,
+  credential?: 'secret' | 'certificate' | null,
+): ContractView {
+  const tls = config.mqtts?.url ?? null;
+  const certificate = credential === 'certificate' && tls !== null;
+  const example: ExampleDevice = { ...names, profile, certificate, url: certificate ? tls : config.mqtt.url };
   return {
     limits: {
       ...CONTRACT_LIMITS,
@@ -31,14 +39,16 @@ export function contractView(config: ContractConfig, names: { facility: string; 
       clockSeconds: CLOCK_LIMIT / 1000,
     },
     reasons: Object.entries(WHAT_TO_DO).map(([reason, text]) => ({ reason, text })),
-    urls: { mqtt: config.mqtt.url, mqtts: config.mqtts?.url ?? null },
+    urls: { mqtt: config.mqtt.url, mqtts: tls },
     names,
-    examples: {
-      pack: examplePack(example),
-      typescript: exampleTypeScript(example),
-      shell: exampleShell(example),
-      micropython: exampleMicroPython(example),
-    },
+    examples: { pack: examplePack(example), ...codeOf(example) },
+    tlsExamples: tls !== null && !certificate ? codeOf({ ...example, url: tls }) : null,
     checks: [...CHECK_TITLES],
   };
 }
+
+const codeOf = (example: ExampleDevice) => ({
+  typescript: exampleTypeScript(example),
+  shell: exampleShell(example),
+  micropython: exampleMicroPython(example),
+});

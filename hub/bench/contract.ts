@@ -27,6 +27,12 @@ export interface SigningKeyView {
   thumbprint: string;
 }
 
+export interface ExampleCode {
+  typescript: string;
+  shell: string;
+  micropython: string;
+}
+
 /**
  * GET /api/bench/contract?facility=ID&device=ID (both may be missing: then names to replace stand in the examples) → ContractView: the
  * device contract's numbers as they are in force at this hub, and code to begin with.
@@ -43,7 +49,10 @@ export interface ContractView {
   /** Where devices connect. `mqtts` is null when the hub has no TLS listener of its own. */
   urls: { mqtt: string; mqtts: string | null };
   names: { facility: string; device: string };
-  examples: { pack: string; typescript: string; shell: string; micropython: string };
+  /** For a device with a certificate they use it. */
+  examples: { pack: string } & ExampleCode;
+  /** The same over TLS with the secret; null when the others speak TLS already, or the hub has no TLS. */
+  tlsExamples: ExampleCode | null;
   checks: { id: string; title: Text }[];
 }
 

@@ -104,7 +104,7 @@ export function benchRoutes({ runs, store, records, key, registry, config }: Ben
       const found = named ? (await registry.devicesOf(facility)).find(one => one.device === device) : undefined;
       const profile = registry.profiles.get(found?.profile ?? 'bed');
       if ((named && !found) || !profile) throw deviceUnknown();
-      return context.json(contractView(config, { facility, device }, profile));
+      return context.json(contractView(config, { facility, device }, profile, found?.credential));
     })
     .get('/key', context => {
       if (!hasRole(context.var.actor, ['maker', 'manager', 'administrator'])) throw notAllowed();

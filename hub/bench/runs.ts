@@ -174,7 +174,13 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
         checks: judgeSoFar(nothingYet(facility, device), profile),
       };
       if (!(await store.begin(view, account))) throw runGoesOn();
-      going.set(view.id, make(view, profile, minutes));
+      const run = make(view, profile, minutes);
+      going.set(view.id, run);
+      // It may have got somebody to watch since it was looked at above, before anybody would have ended this run.
+      await deviceOf(facility, device).catch(error => {
+        run.abort(ABORTED.assigned);
+        throw error;
+      });
       log.info({ facility, device, run: view.id }, 'a conformance run has begun');
       return view;
     },
