@@ -83,13 +83,15 @@ export function leadText(one: LeadReport): string {
   return lines.join('\n');
 }
 
+const spread = (one: LeadReport, sd: number) => (one.seeds.length > 1 ? ` ± ${f(sd)}` : '');
+
 export function leadTable(all: LeadReport[]): string {
   return [
     '| lead, hours | AUROC | AUPRC ± sd over seeds (95 % by home) | AUPRC, no sensors | gain in AUPRC (95 %) | sensitivity at 0.5 ± sd (95 %) | no sensors |',
     '|---|---|---|---|---|---|---|',
     ...all.map(
       one =>
-        `| ${one.lead} | ${f(one.model.auroc)} | ${f(one.model.auprc)} ± ${f(one.sd.auprc)} (${range(one.intervals.auprc)}) | ${one.noSensor ? f(one.noSensor.auprc) : '–'} | ${one.gain ? range(one.gain.auprc) : '–'} | ${f(one.model.sensitivity[1]!)} ± ${f(one.sd.sensitivity[1]!)} (${range(one.intervals.sensitivityHalf)}) | ${one.noSensor ? f(one.noSensor.sensitivity[1]!) : '–'} |`,
+        `| ${one.lead} | ${f(one.model.auroc)} | ${f(one.model.auprc)}${spread(one, one.sd.auprc)} (${range(one.intervals.auprc)}) | ${one.noSensor ? f(one.noSensor.auprc) : '–'} | ${one.gain ? range(one.gain.auprc) : '–'} | ${f(one.model.sensitivity[1]!)}${spread(one, one.sd.sensitivity[1]!)} (${range(one.intervals.sensitivityHalf)}) | ${one.noSensor ? f(one.noSensor.sensitivity[1]!) : '–'} |`,
     ),
     '',
   ].join('\n');

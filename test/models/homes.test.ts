@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chooseBackend } from '../../models/backend.ts';
 import { seeded } from '../../models/random.ts';
-import { predictionRows } from '../../models/tihm/evaluate.ts';
+import { byModel, predictionRows } from '../../models/tihm/evaluate.ts';
 import { CHANNELS, DAY_HOURS, HOUR_MS, type Homes, isoOf, readHomes, timeOf } from '../../models/tihm/homes.ts';
 import { INPUTS, inputsAt } from '../../models/tihm/inputs.ts';
 import { applyLead, homeFolds, learn } from '../../models/tihm/learn.ts';
@@ -21,6 +21,7 @@ import { HomeView } from '../../models/tihm/view.ts';
 
 const START = timeOf('2024-02-01 00:00:00');
 const DAYS = 16;
+const SHIPPED = path.resolve(import.meta.dirname, '../../models/home');
 const ROOMS = ['Hallway', 'Lounge', 'Kitchen', 'Bedroom', 'Bathroom', 'Front Door', 'Fridge Door'];
 let folder: string;
 let homes: Homes;
@@ -138,6 +139,21 @@ test('the same seed learns the same model, it ranks pacing first, and it survive
   expect(Array.from(applyLead(readHomeModel(written).leads[0]!, slots, rows))).toEqual(Array.from(probabilities));
 });
 
+test('the shipped model scores homes it never saw at every lead, abstains where a home is silent, and does without labels and physiology', () => {
+  const model = readHomeModel(SHIPPED);
+  const bare: Homes = { ...homes, homes: homes.homes.map(home => ({ ...home, labels: [], measurements: [] })) };
+  for (const lead of LEADS) {
+    const slots = slotsOf(bare, lead);
+    const [probabilities] = byModel(slots, bare, model).bySeed;
+    probabilities!.forEach((probability, row) => {
+      expect(Number.isNaN(probability), `row ${row}, lead ${lead}`).toBe(slots.coverage[row] === 0);
+      if (!Number.isNaN(probability)) expect(probability > 0 && probability < 1).toBe(true);
+    });
+    const labelled = slotsOf(homes, lead);
+    expect(byModel(labelled, homes, model).bySeed[0]).not.toEqual(probabilities);
+  }
+});
+
 test('predictions are written as patient_id,slot,lead_hours,probability,coverage, three a day for every home', () => {
   const slots = slotsOf(homes, 6);
   const probabilities = new Float32Array(slots.count).fill(0.25);
@@ -157,7 +173,6 @@ test('sensitivity keeps to the budget of false alerts, and chance has no better 
 });
 
 const SHARED = path.join(process.env.HUB_TEST_DATA ?? path.resolve(import.meta.dirname, '../../../shared/data'), 'tihm');
-const SHIPPED = path.resolve(import.meta.dirname, '../../models/home');
 test.skipIf(!existsSync(SHARED))(
   'on TIHM (skipped where its folder is absent) the outage of 2019-06-16 is no quiet day, and the shipped model knows every lead',
   async () => {
