@@ -4,11 +4,10 @@ import type { WatchedDevice, WatchedFacility } from '../ingest/index.ts';
 /** A device that was never heard of is missed only after this time, ms: it has to be mounted first. */
 export const MOUNTING = 30 * 60_000;
 
-/** A loss of cover. With `resident` empty it is a whole facility's, told at one resident. Times in ms since 1970. */
+/** A loss of cover. With `resident` (a Patient id) empty it is a whole facility's. Times in ms since 1970. */
 export interface Loss {
   facility: string;
   resident: string;
-  patient: string;
   key: string;
   since: number;
 }
@@ -104,9 +103,7 @@ export class Cover {
     }
     const allQuiet = this.#wholeIsQuiet(facility, residents, now);
     if (whole) {
-      // Told at someone who has moved out: told anew at someone who is there.
-      if (!allQuiet || !residents.has(whole.patient))
-        changes.push({ change: 'back', loss: whole, residents: residents.size, gateway: facility.gateway !== null });
+      if (!allQuiet) changes.push({ change: 'back', loss: whole, residents: residents.size, gateway: facility.gateway !== null });
       return changes;
     }
     if (now < this.#graceUntil) return changes;
@@ -114,13 +111,12 @@ export class Cover {
     const lost = [...residents].filter(
       ([patient, devices]) => !told.has(patient) && devices.every(device => isSilent(device, facility, now)),
     );
-    const [first] = lost;
-    if (!first) return changes;
+    if (!lost.length) return changes;
     const sinceOf = (devices: WatchedDevice[]) => Math.max(...devices.map(({ lastSample, since }) => lastSample ?? since));
     if (allQuiet) {
       const since = Math.max(...lost.map(([, devices]) => sinceOf(devices)));
       const quiet = [...residents].filter(([patient, devices]) => !told.has(patient) && devices.every(device => isQuiet(device, now)));
-      const loss = { facility: facility.facility, resident: '', patient: first[0], key: `uncovered/${facility.facility}//${since}`, since };
+      const loss = { facility: facility.facility, resident: '', key: `uncovered/${facility.facility}//${since}`, since };
       changes.push({ change: 'lost', loss, residents: quiet.length, gateway: facility.gateway !== null });
       return changes;
     }
@@ -129,7 +125,6 @@ export class Cover {
       const loss = {
         facility: facility.facility,
         resident: patient,
-        patient,
         key: `uncovered/${facility.facility}/${patient}/${since}`,
         since,
       };

@@ -10,7 +10,11 @@ export interface DeviceSamples {
   profile: string;
   samples: Point[];
 }
-export type AlarmAction = ({ change: 'began' } & Cause) | { change: 'ended'; patient: string; kind: Cause['kind']; at: number };
+/** Whom a device watches: a resident, or a place (Location id) where nobody lives. */
+export type Watched = { patient: string } | { patient: null; place: string };
+export type AlarmAction =
+  | ({ change: 'began' } & Cause)
+  | ({ change: 'ended' } & Pick<Cause, 'patient' | 'place' | 'facility' | 'kind'> & { at: number });
 
 interface Known {
   facility: string;
@@ -21,7 +25,7 @@ interface Known {
 export class Rules {
   readonly #profiles: ReadonlyMap<string, Profile>;
   readonly #devices = new Map<string, Known>();
-  /** Running alarms `<device> <rule>` by resident and kind: an alert is over when the last of them is. */
+  /** Running alarms `<device> <rule>` by resident or place and kind: an alert is over when the last of them is. */
   readonly #running = new Map<string, Set<string>>();
 
   constructor(profiles: ReadonlyMap<string, Profile>, known: Known[]) {
@@ -30,23 +34,23 @@ export class Rules {
   }
 
   /**
-   * Judges new samples of a device that watches `patients` (a room may have two).
+   * Judges new samples of a device that watches `watched` (a room may have two residents).
    * @returns what is to be told, and the device's state when it is to be kept
    */
   judge(
     { facility, device, profile: id, samples }: DeviceSamples,
-    patients: readonly string[],
+    watched: readonly Watched[],
     limitsOf: (patient: string) => AlarmLimits,
     now: number,
   ): { actions: AlarmAction[]; keep: Known | null } {
     const profile = this.#profiles.get(id);
     if (!profile?.alarms.length) return { actions: [], keep: null };
     const name = `${facility}/${device}`;
-    const [only] = patients;
+    const [only] = watched;
     const { state, changes } = judgeAlarms({
       rules: profile.alarms,
       // Whose limits hold in a room of two, nobody can say.
-      limits: patients.length === 1 && only ? limitsOf(only) : undefined,
+      limits: watched.length === 1 && only?.patient ? limitsOf(only.patient) : undefined,
       state: this.#devices.get(name)?.state ?? {},
       points: samples.toSorted((a, b) => a.time - b.time),
       now,
@@ -54,19 +58,22 @@ export class Rules {
     const known = { facility, device, state };
     this.#devices.set(name, known);
     const actions = changes.flatMap(({ change, kind, rule, quantity, value, time, text }) =>
-      patients.flatMap((patient): AlarmAction[] => {
-        const key = `${patient} ${kind}`;
+      watched.flatMap((subject): AlarmAction[] => {
+        // A vital sign without a person to whom it belongs is nobody's.
+        if (subject.patient === null && kind === 'vital') return [];
+        const id = subject.patient ?? `Location/${subject.place}`;
+        const key = `${id} ${kind}`;
         const running = this.#running.get(key) ?? new Set();
         this.#running.set(key, running);
         if (change === 'began') {
           running.add(`${name} ${rule}`);
           const detail = inWords(profile, quantity, value, text);
-          return [{ change, patient, facility, kind, detail, at: time, key: `alarm/${name}/${rule}/${patient}/${time}` }];
+          return [{ change, ...subject, facility, kind, detail, at: time, key: `alarm/${name}/${rule}/${id}/${time}` }];
         }
         running.delete(`${name} ${rule}`);
         if (running.size) return [];
         this.#running.delete(key);
-        return [{ change, patient, kind, at: time }];
+        return [{ change, ...subject, facility, kind, at: time }];
       }),
     );
     return { actions, keep: changes.length ? known : null };

@@ -22,14 +22,14 @@ export async function keepDevices({ kysely }: Database, devices: KeptDevice[]): 
 }
 
 export async function keptLosses({ kysely }: Database): Promise<Loss[]> {
-  const { rows } = await sql<Omit<Loss, 'since'> & { since: Date }>`select * from alarm_loss`.execute(kysely);
+  const { rows } = await sql<Omit<Loss, 'since'> & { since: Date }>`select facility, resident, key, since from alarm_loss`.execute(kysely);
   return rows.map(row => ({ ...row, since: row.since.getTime() }));
 }
 
-export async function keepLoss({ kysely }: Database, { facility, resident, patient, key, since }: Loss): Promise<void> {
-  await sql`insert into alarm_loss (facility, resident, patient, key, since)
-    values (${facility}, ${resident}, ${patient}, ${key}, ${new Date(since)})
-    on conflict (facility, resident) do update set patient = excluded.patient, key = excluded.key, since = excluded.since`.execute(kysely);
+export async function keepLoss({ kysely }: Database, { facility, resident, key, since }: Loss): Promise<void> {
+  await sql`insert into alarm_loss (facility, resident, key, since)
+    values (${facility}, ${resident}, ${key}, ${new Date(since)})
+    on conflict (facility, resident) do update set key = excluded.key, since = excluded.since`.execute(kysely);
 }
 
 export async function forgetLoss({ kysely }: Database, { facility, resident }: Loss): Promise<void> {

@@ -9,7 +9,7 @@ import { HEALTH_CHANNEL, REGISTRY_CHANNEL, watchedFacilities } from '../ingest/i
 import type { Records } from '../records/records.ts';
 import type { Database, SampleStore } from '../store/index.ts';
 import { Cover, type CoverChange } from './cover.ts';
-import { type AlarmAction, type DeviceSamples, Rules } from './rules.ts';
+import { type AlarmAction, type DeviceSamples, Rules, type Watched } from './rules.ts';
 import { forgetLoss, type KeptDevice, keepDevices, keepLoss, keptDevices, keptLosses, limitsOf } from './store.ts';
 import { lossInWords } from './words.ts';
 
@@ -84,9 +84,10 @@ export async function startAlarms(deps: AlarmDeps): Promise<Alarms> {
     return last;
   };
 
-  async function patientsOf(facility: string, subject: string): Promise<string[]> {
+  /** The residents whom a device watches; in a place where nobody lives, the place. */
+  async function watchedBy(facility: string, subject: string): Promise<Watched[]> {
     const [type, id = ''] = subject.split('/');
-    if (type === 'Patient') return [id];
+    if (type === 'Patient') return [{ patient: id }];
     let known = rooms.get(facility);
     if (!known || known.until <= now()) {
       const residents = await records.residents(service('alerts'), facility);
@@ -95,12 +96,12 @@ export async function startAlarms(deps: AlarmDeps): Promise<Alarms> {
       known = { patients, until: now() + ROOMS_FOR };
       rooms.set(facility, known);
     }
-    return known.patients.get(id) ?? [];
+    return known.patients.get(id)?.map(patient => ({ patient })) ?? [{ patient: null, place: id }];
   }
 
   async function judge(subject: string, heard: DeviceSamples): Promise<void> {
-    const patients = await patientsOf(heard.facility, subject);
-    const { actions, keep } = rules.judge(heard, patients, patient => limits.get(patient) ?? {}, now());
+    const watched = await watchedBy(heard.facility, subject);
+    const { actions, keep } = rules.judge(heard, watched, patient => limits.get(patient) ?? {}, now());
     if (actions.length || keep) void inTurn('an alarm could not be told', () => tell(actions, keep));
   }
 
@@ -141,12 +142,13 @@ export async function startAlarms(deps: AlarmDeps): Promise<Alarms> {
 
   const tellCover = async (change: CoverChange) => {
     const { loss } = change;
+    const subject = { facility: loss.facility, patient: loss.resident || null };
     if (change.change === 'lost') {
-      const { facility, patient, key, since } = loss;
-      await alerts.raise({ patient, facility, kind: 'uncovered', detail: lossInWords(change), at: since, key });
+      const { key, since } = loss;
+      await alerts.raise({ ...subject, kind: 'uncovered', detail: lossInWords(change), at: since, key });
       await keepLoss(database, loss);
     } else {
-      await alerts.clear({ patient: loss.patient, kind: 'uncovered', at: now() });
+      await alerts.clear({ ...subject, kind: 'uncovered', at: now() });
       await forgetLoss(database, loss);
     }
     cover.told(change, now());

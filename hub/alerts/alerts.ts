@@ -8,12 +8,23 @@ import type { Action, Records } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
 import { causeRaiser } from './causes.ts';
 import { changing } from './changing.ts';
-import type { AlertRaiser, AlertView, CauseRaiser, FloorView, Happening, Outcome, ResidentTile } from './contract.ts';
+import {
+  type AlertRaiser,
+  type AlertView,
+  byUrgency,
+  type CauseRaiser,
+  type FloorView,
+  type Happening,
+  mayEndAs,
+  type Outcome,
+  type ResidentTile,
+} from './contract.ts';
 import { alertView, byFloor, tileOf } from './floor.ts';
 import { happenings } from './happenings.ts';
 import { facilityName, type ResidentCard, readHint, residentCards, writeHint } from './people.ts';
+import { caresAt, placeViews, requireCare } from './places.ts';
 import { alertRaiser } from './raising.ts';
-import { type AlertRow, alertById, alertsOfFacility, alertsOfPatient, unresolvedOf } from './store.ts';
+import { type AlertRow, alertById, alertsOfFacility, alertsOfPatient, unresolvedOf, unresolvedOfPlaces } from './store.ts';
 
 const READ = { ja: 'BPSD の予測と通知を見る', en: 'see predictions and alerts of BPSD' };
 const CARERS = ['caregiver', 'manager'] as const;
@@ -21,7 +32,7 @@ const CARERS = ['caregiver', 'manager'] as const;
 export interface Alerts extends AlertRaiser, CauseRaiser {
   /** @throws Problem 403, 404. An alert that is acknowledged already stays as it is. */
   acknowledge(actor: Person, id: string): Promise<AlertView>;
-  /** Closes the alert with what happened; once more corrects it. @throws Problem 403, 404, 422 (onset in the future) */
+  /** Closes the alert with what happened; once more corrects it. @throws Problem 403, 404, 422 (onset in the future, or no answer for such an alert) */
   recordOutcome(actor: Person, id: string, outcome: { outcome: Outcome; onset: string | null; comment: string }): Promise<AlertView>;
   /** @throws Problem 403, 404 */
   read(actor: Person, id: string): Promise<AlertView>;
@@ -39,6 +50,8 @@ export interface Alerts extends AlertRaiser, CauseRaiser {
   cards(facility: string): Promise<ResidentCard[]>;
   /** For the live floor: tiles of these residents as things stand now. */
   tiles(cards: ResidentCard[]): Promise<{ tiles: ResidentTile[]; predictedAt: string | null }>;
+  /** For the live floor: alerts of the facility that concern no resident and are not closed. Only for those who care there. */
+  places(facility: string): Promise<AlertView[]>;
   /** For the live floor: patients of the facility whom the actor may follow. @throws Problem 403 when there is none */
   followable(actor: Person, facility: string): Promise<Set<string>>;
   /** For the live floor. null when there is no such alert. */
@@ -60,11 +73,16 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
   async function permitted(actor: Person, id: string, action: Action, what: { ja: string; en: string }): Promise<AlertRow> {
     const row = await alertById(connection, id);
     if (!row) throw notFound();
+    if (row.patient === null) {
+      await requireCare(records, actor, row.facility, action, what);
+      return row;
+    }
     await records.require(actor, row.patient, 'risk', action, what);
     if (action === 'update' && !hasRole(actor, CARERS, row.facility)) throw notAllowed();
     return row;
   }
-  const seenBy = async (actor: Actor, row: AlertRow) => {
+  const seenBy = async (actor: Actor, row: AlertRow): Promise<AlertView> => {
+    if (row.patient === null) return (await placeViews(records, actor, [row]))[0]!;
     const cards = await residentCards(records, actor, row.facility);
     return alertView(
       row,
@@ -82,6 +100,9 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
       predictedAt: newest ? new Date(newest).toISOString() : null,
     };
   }
+
+  const places = async (actor: Actor, facility: string) =>
+    (await placeViews(records, actor, await unresolvedOfPlaces(connection, facility))).sort(byUrgency);
 
   /** The residents whom the actor may see with their risk. Someone with no role there and nobody to see is turned away. */
   async function visible(actor: Person, facility: string) {
@@ -112,7 +133,12 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
       return seenBy(actor, changed ?? (await alertById(connection, id)) ?? row);
     },
     async recordOutcome(actor, id, { outcome, onset, comment }) {
-      await permitted(actor, id, 'update', { ja: '通知の結果を記録する', en: 'record the outcome of an alert' });
+      const before = await permitted(actor, id, 'update', { ja: '通知の結果を記録する', en: 'record the outcome of an alert' });
+      if (!mayEndAs(before, outcome))
+        throw new Problem(422, 'other-outcome', {
+          ja: 'このお知らせには、その結果は選べません。画面を新しくして、選び直してください。',
+          en: 'An alert of this kind cannot end so. Reload the page and choose again.',
+        });
       const at = new Date(now());
       if (onset && new Date(onset) > at)
         throw new Problem(422, 'onset-in-future', {
@@ -139,7 +165,12 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
     async list(actor, facility, states) {
       const cards = new Map((await visible(actor, facility)).map(card => [card.patient, card]));
       const rows = await alertsOfFacility(connection, facility, states);
-      return rows.filter(row => cards.has(row.patient)).map(row => alertView(row, cards.get(row.patient)));
+      const placed = caresAt(actor, facility) ? rows.filter(row => row.patient === null) : [];
+      const places = new Map((await placeViews(records, actor, placed)).map(view => [view.id, view]));
+      return rows.flatMap(row => {
+        const card = row.patient === null ? undefined : cards.get(row.patient);
+        return card ? alertView(row, card) : (places.get(row.id) ?? []);
+      });
     },
     async of(patient, from, to) {
       const rows = await alertsOfPatient(connection, patient, new Date(from), new Date(to));
@@ -154,23 +185,26 @@ export function openAlerts({ database, records, log, now = Date.now }: AlertDeps
     },
     async floor(actor, facility, everySeconds) {
       const cards = await visible(actor, facility);
-      const [{ tiles: found, predictedAt }, name, model] = await Promise.all([
+      const [{ tiles: found, predictedAt }, placed, name, model] = await Promise.all([
         tiles(cards),
+        caresAt(actor, facility) ? places(actor, facility) : [],
         facilityName(records, actor, facility),
         currentModel(database),
       ]);
       const floors = byFloor(cards, new Map(found.map(tile => [tile.patient, tile])));
-      return { facility, facilityName: name, floors, predictedAt, everySeconds, model };
+      return { facility, facilityName: name, floors, places: placed, predictedAt, everySeconds, model };
     },
     careHint: (actor, patient) => readHint(records, actor, patient),
     setCareHint: (actor, patient, text) => writeHint(records, actor, patient, text),
     cards: facility => residentCards(records, service('alerts'), facility),
     tiles,
+    places: facility => places(service('alerts'), facility),
     async followable(actor, facility) {
       return new Set((await visible(actor, facility)).map(card => card.patient));
     },
     async alertFor(id, cards) {
       const row = await alertById(connection, id);
+      if (row?.patient === null) return (await placeViews(records, service('alerts'), [row]))[0]!;
       return (
         row &&
         alertView(

@@ -1,6 +1,6 @@
 // One tap from an alert to a consultation with the treating doctor (D to P with N): the alert's reasons go with it to the worklist.
 import { sql } from 'kysely';
-import { notAllowed } from '../http/problem.ts';
+import { notAllowed, Problem } from '../http/problem.ts';
 import { hasRole, type Person } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
 import type { Alerts } from './alerts.ts';
@@ -47,7 +47,7 @@ export function askDoctor({ database, alerts, request }: { database: Database; a
   }
 
   /** The alert is held while the consultation is made: two presses make one, also in two processes. */
-  const consult = (actor: Person, id: string, view: AlertView) =>
+  const consult = (actor: Person, id: string, view: AlertView & { patient: string }) =>
     database.kysely.transaction().execute(async transaction => {
       const { rows } = await sql<{ consultation: string | null }>`
         select consultation from alerts where id = ${id}::uuid for no key update`.execute(transaction);
@@ -65,6 +65,12 @@ export function askDoctor({ database, alerts, request }: { database: Database; a
   return async (actor, id) => {
     const view = await alerts.read(actor, id);
     if (!hasRole(actor, ['caregiver', 'manager'], view.facility)) throw notAllowed();
-    return inTurn(() => consult(actor, id, view));
+    const { patient } = view;
+    if (patient === null)
+      throw new Problem(409, 'no-resident', {
+        ja: 'このお知らせは、入居者のことではありません。入居者の画面から相談してください。',
+        en: 'This alert concerns no resident. Ask from the resident’s page.',
+      });
+    return inTurn(() => consult(actor, id, { ...view, patient }));
   };
 }

@@ -1,5 +1,5 @@
 // Raises alerts from what happened (a call, a fall, a vital sign, a silence): each cause once, one unresolved alert of a kind.
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Database } from '../store/index.ts';
 import { changing } from './changing.ts';
@@ -24,17 +24,18 @@ export function causeRaiser({ database, log, now }: { database: Database; log: L
       if (found) log.info({ alert: found, kind: cause.kind }, 'alert raised');
       return found;
     },
-    async clear({ patient, kind, at }) {
+    async clear(cause) {
+      const { kind, at } = cause;
       const over = new Date(at);
       await changing(database, new Date(now()), async connection => {
         const { rows } =
           kind === 'uncovered'
             ? await sql<AlertRow>`
                 update alerts set fell_at = ${over}, state = 'resolved', resolved_at = ${over}
-                where patient = ${patient} and kind = ${kind} and state <> 'resolved' returning *`.execute(connection)
+                where ${ofSubject(cause)} and kind = ${kind} and state <> 'resolved' returning *`.execute(connection)
             : await sql<AlertRow>`
                 update alerts set fell_at = ${over}
-                where patient = ${patient} and kind = ${kind} and state <> 'resolved' and fell_at is null returning *`.execute(connection);
+                where ${ofSubject(cause)} and kind = ${kind} and state <> 'resolved' and fell_at is null returning *`.execute(connection);
         return rows;
       });
     },
@@ -43,13 +44,21 @@ export function causeRaiser({ database, log, now }: { database: Database; log: L
 
 type Given = Parameters<CauseRaiser['raise']>[0];
 
+/** Alerts of the same resident, place or facility. */
+function ofSubject({ patient, place, facility }: Pick<Given, 'patient' | 'place' | 'facility'>): RawBuilder<boolean> {
+  if (patient !== null) return sql<boolean>`patient = ${patient}`;
+  if (place) return sql<boolean>`facility = ${facility} and place = ${place}`;
+  return sql<boolean>`facility = ${facility} and patient is null and place is null`;
+}
+
 /** The alert this cause was told for, or the unresolved one of its kind, or a new one (`changed`). Others wait for the row. */
-async function alertFor(connection: Connection, { patient, facility, kind, detail, key }: Given, at: Date) {
+async function alertFor(connection: Connection, cause: Given, at: Date) {
+  const { patient, place = null, facility, kind, detail, key } = cause;
   const known = async () => {
     const told = await sql<{ id: string }>`select alert as id from alert_causes where key = ${key}`.execute(connection);
     if (told.rows[0]) return told.rows[0].id;
     const { rows } = await sql<{ id: string }>`
-      select id from alerts where patient = ${patient} and kind = ${kind} and state <> 'resolved' for update`.execute(connection);
+      select id from alerts where ${ofSubject(cause)} and kind = ${kind} and state <> 'resolved' for update`.execute(connection);
     return rows[0]?.id;
   };
   // A conflict means that another process raises it now; with its end the alert is there, or was closed again and is raised anew.
@@ -57,8 +66,8 @@ async function alertFor(connection: Connection, { patient, facility, kind, detai
     const alert = await known();
     if (alert) return { alert, changed: null };
     const { rows } = await sql<AlertRow>`
-      insert into alerts (patient, facility, kind, raised_at, detail, state)
-      values (${patient}, ${facility}, ${kind}, ${at}, ${JSON.stringify(detail)}::jsonb, 'open')
+      insert into alerts (patient, place, facility, kind, raised_at, detail, state)
+      values (${patient}, ${place}, ${facility}, ${kind}, ${at}, ${JSON.stringify(detail)}::jsonb, 'open')
       on conflict do nothing returning *`.execute(connection);
     if (rows[0]) return { alert: rows[0].id, changed: rows[0] };
   }

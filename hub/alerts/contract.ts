@@ -48,9 +48,13 @@ export interface AlertView {
   kind: AlertKind;
   /** How pressing: by its kind. */
   tier: Tier;
-  patient: string;
+  /** null: it concerns no resident, but the place `placeName`. */
+  patient: string | null;
+  /** Empty when it concerns no resident; so is `room`. */
   residentName: string;
   room: string;
+  /** A place where nobody lives (a corridor), or the facility when it is not watched as a whole; null when it concerns a resident. */
+  placeName: string | null;
   facility: string;
   raisedAt: string;
   /** Of a predicted risk; null for the other kinds. */
@@ -77,12 +81,19 @@ export interface AlertView {
   careHint: string | null;
 }
 
-export const OUTCOMES = ['episode', 'prevented', 'false', 'unknown'] as const;
+export const OUTCOMES = ['episode', 'prevented', 'false', 'unknown', 'handled'] as const;
+/** handled: seen to. An alert that concerns no resident ends as `handled` or `false` (nothing was there), one of a resident as the others. */
 export type Outcome = (typeof OUTCOMES)[number];
+/** Whether an alert of this subject may end so. */
+export const mayEndAs = ({ patient }: Pick<AlertView, 'patient'>, outcome: Outcome): boolean =>
+  patient === null ? outcome === 'handled' || outcome === 'false' : outcome !== 'handled';
 
-/** Something that happened to a resident which somebody should see to. */
+/** Something that happened to a resident, at a place or to a whole facility which somebody should see to. */
 export interface Cause {
-  patient: string;
+  /** null: it concerns no resident. */
+  patient: string | null;
+  /** Location id, when no resident is concerned: a call or a fall there. Without it the whole facility is not covered. */
+  place?: string | null;
   facility: string;
   kind: Exclude<AlertKind, 'bpsd'>;
   /** The reason in words, without the resident's name. */
@@ -96,13 +107,13 @@ export interface Cause {
 /** What those who watch devices and alarms ask of the alerts. */
 export interface CauseRaiser {
   /**
-   * Raises an alert. A resident has one unresolved alert of a kind: a new cause while one is open joins it; a new cause after it was
+   * Raises an alert. A resident (or a place, or a facility) has one unresolved alert of a kind: a new cause while one is open joins it; a new cause after it was
    * acknowledged opens it again (someone who calls once more is heard once more).
    * @returns the alert's id, or null when the cause was told before
    */
   raise(cause: Cause): Promise<string | null>;
   /** The cause is over: noted with the alert, which stays until a person closes it. An `uncovered` one closes itself. */
-  clear(cause: { patient: string; kind: Cause['kind']; at: Date | number }): Promise<void>;
+  clear(cause: Pick<Cause, 'patient' | 'place' | 'facility' | 'kind' | 'at'>): Promise<void>;
 }
 
 /** From where on a resident is watched, an alert is raised, and below which the risk has fallen. */
@@ -154,6 +165,8 @@ export interface FloorView {
   facility: string;
   facilityName: string;
   floors: { name: string; residents: ResidentTile[] }[];
+  /** Alerts that concern no resident and are not closed, the most pressing first; empty for who does not care there. */
+  places: AlertView[];
   /** ISO time of the newest prediction; null before the first. */
   predictedAt: string | null;
   /** Seconds between predictions. */

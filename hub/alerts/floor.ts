@@ -4,12 +4,14 @@ import { type AlertView, byUrgency, type FloorView, type ResidentTile, TIER_OF }
 import type { ResidentCard } from './people.ts';
 import type { AlertRow } from './store.ts';
 
+/** Of an alert that concerns no resident, `placeViews` adds the place's name. */
 export function alertView(row: AlertRow, card: ResidentCard | undefined): AlertView {
   return {
     id: row.id,
     patient: row.patient,
     residentName: card?.name ?? '',
     room: card?.room ?? '',
+    placeName: null,
     facility: row.facility,
     kind: row.kind,
     tier: TIER_OF[row.kind],

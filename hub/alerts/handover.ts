@@ -54,9 +54,12 @@ export function openHandovers({ database, alerts, now = Date.now }: { database: 
       alerts.cards(facility),
     ]);
     const { rows } = await sql<AlertRow>`
-      select * from alerts where facility = ${facility} and patient = any(${[...seen]}::text[])
+      select * from alerts where facility = ${facility} and (patient is null or patient = any(${[...seen]}::text[]))
         and (state <> 'resolved' or raised_at >= ${from} or resolved_at >= ${from})
       order by raised_at desc limit 500`.execute(connection);
+    const placed = rows.filter(({ patient }) => patient === null);
+    const views = await Promise.all(placed.map(({ id }) => alerts.alertFor(id, cards)));
+    const places = new Map(views.flatMap(one => (one ? [[one.id, one] as const] : [])));
     const happened = await happenings(
       connection,
       rows.map(row => row.id),
@@ -67,11 +70,13 @@ export function openHandovers({ database, alerts, now = Date.now }: { database: 
       shift,
       from: from.toISOString(),
       to: new Date(now()).toISOString(),
-      alerts: rows.map(row =>
-        alertView(
-          row,
-          cards.find(card => card.patient === row.patient),
-        ),
+      alerts: rows.map(
+        row =>
+          places.get(row.id) ??
+          alertView(
+            row,
+            cards.find(card => card.patient === row.patient),
+          ),
       ),
       happened,
       taken: taken.map(one => ({

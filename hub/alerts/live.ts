@@ -9,6 +9,7 @@ import type { Database } from '../store/index.ts';
 import type { Alerts } from './alerts.ts';
 import { FollowFloor } from './contract.ts';
 import type { ResidentCard } from './people.ts';
+import { caresAt } from './places.ts';
 
 /** Rights and names are asked for again after this time, ms; an audit entry for each follower each time. */
 const FRESH = 5 * 60_000;
@@ -93,14 +94,18 @@ export async function attachAlerts({ namespace, alerts, database, log, now = Dat
     void socket.leave(`floor:${facility}`);
   };
 
-  /** Tiles of the facility, or of one resident, to its followers. */
+  /** Tiles of the facility with what concerns no resident, or of one resident, to its followers. */
   const sendTiles = async (facility: string, patient?: string) => {
     if (!floors.has(facility)) return;
     const of = (await cardsOf(facility)).filter(card => patient === undefined || card.patient === patient);
-    const { tiles, predictedAt } = await alerts.tiles(of);
-    for (const { socket, patients } of await followersOf(facility)) {
+    const [{ tiles, predictedAt }, placed] = await Promise.all([
+      alerts.tiles(of),
+      patient === undefined ? alerts.places(facility) : undefined,
+    ]);
+    for (const { socket, actor, patients } of await followersOf(facility)) {
       const own = tiles.filter(tile => patients.has(tile.patient));
-      if (own.length) socket.emit('tiles', { facility, tiles: own, predictedAt });
+      const places = caresAt(actor, facility) ? placed : undefined;
+      if (own.length || places) socket.emit('tiles', { facility, tiles: own, ...(places ? { places } : {}), predictedAt });
     }
   };
 
@@ -109,14 +114,19 @@ export async function attachAlerts({ namespace, alerts, database, log, now = Dat
     let known = await cardsOf(facility);
     let view = await alerts.alertFor(id, known);
     if (!view) return;
-    if (!known.some(card => card.patient === view!.patient)) {
+    if (view.patient === null) {
+      for (const { socket, actor } of await followersOf(facility)) if (caresAt(actor, facility)) socket.emit('alert', view);
+      return;
+    }
+    const patient = view.patient;
+    if (!known.some(card => card.patient === patient)) {
       // Someone who moved in since the names were read.
       cards.delete(facility);
       known = await cardsOf(facility);
       view = (await alerts.alertFor(id, known)) ?? view;
     }
-    for (const { socket, patients } of await followersOf(facility)) if (patients.has(view.patient)) socket.emit('alert', view);
-    await sendTiles(facility, view.patient);
+    for (const { socket, patients } of await followersOf(facility)) if (patients.has(patient)) socket.emit('alert', view);
+    await sendTiles(facility, patient);
   };
 
   const resend = () => {

@@ -6,7 +6,10 @@ import type { AlertKind, AlertView, Outcome, PredictionView } from './contract.t
 
 export interface AlertRow {
   id: string;
-  patient: string;
+  /** null: of a place, or without one of the whole facility. */
+  patient: string | null;
+  /** Location id */
+  place: string | null;
   facility: string;
   kind: AlertKind;
   raised_at: Date;
@@ -41,7 +44,7 @@ export async function lastAlerts(connection: Connection, patients: string[]): Pr
     cross join lateral (select * from alerts where patient = wanted.patient and kind = 'bpsd' order by raised_at desc limit 1) a`.execute(
     connection,
   );
-  return new Map(rows.map(row => [row.patient, row]));
+  return new Map(rows.flatMap(row => (row.patient === null ? [] : [[row.patient, row] as const])));
 }
 
 export async function alertById(connection: Connection, id: string): Promise<AlertRow | null> {
@@ -73,5 +76,12 @@ export async function unresolvedOf(connection: Connection, patients: string[]): 
   if (!patients.length) return new Map();
   const { rows } = await sql<AlertRow>`
     select * from alerts where patient = any(${patients}::text[]) and state <> 'resolved'`.execute(connection);
-  return Map.groupBy(rows, row => row.patient);
+  return Map.groupBy(rows, row => row.patient ?? '');
+}
+
+/** Unresolved alerts of a facility that concern no resident. */
+export async function unresolvedOfPlaces(connection: Connection, facility: string): Promise<AlertRow[]> {
+  const { rows } = await sql<AlertRow>`
+    select * from alerts where facility = ${facility} and patient is null and state <> 'resolved'`.execute(connection);
+  return rows;
 }

@@ -37,8 +37,8 @@ export interface LiveVitals {
 export interface LiveEvents {
   /** Whom the follower may see on this floor is no longer the same: ask for the floor again. */
   'floor:changed'(payload: { facility: string }): void;
-  /** Tiles that changed, after each prediction cycle or alert action. */
-  tiles(payload: { facility: string; tiles: ResidentTile[]; predictedAt: string | null }): void;
+  /** Tiles that changed, after each prediction cycle or alert action; `places` as in FloorView, when they are told anew. */
+  tiles(payload: { facility: string; tiles: ResidentTile[]; places?: AlertView[]; predictedAt: string | null }): void;
   /** An alert was raised or changed. */
   alert(view: AlertView): void;
   vitals(payload: LiveVitals): void;

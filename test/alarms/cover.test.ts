@@ -34,11 +34,11 @@ test('a resident with two devices is lost when both are silent, once, and back w
   cover.load(facility([device('p1', 'bed-1'), device('p1', 'wrist-1', NOW + MINUTE), ...others]));
   expect(told(cover, NOW + 6 * MINUTE)).toEqual([]);
   expect(told(cover, NOW + 6 * MINUTE + 1)).toMatchObject([
-    { change: 'lost', loss: { resident: 'p1', patient: 'p1', since: NOW + MINUTE }, residents: 1 },
+    { change: 'lost', loss: { resident: 'p1', since: NOW + MINUTE }, residents: 1 },
   ]);
   expect(told(cover, NOW + 10 * MINUTE)).toEqual([]);
   cover.heard('f1', 'wrist-1', NOW + 10 * MINUTE);
-  expect(told(cover, NOW + 10 * MINUTE)).toMatchObject([{ change: 'back', loss: { patient: 'p1' } }]);
+  expect(told(cover, NOW + 10 * MINUTE)).toMatchObject([{ change: 'back', loss: { resident: 'p1' } }]);
   expect(told(cover, NOW + 11 * MINUTE)).toEqual([]);
 });
 
@@ -51,7 +51,7 @@ test('a backlog of old samples does not bring a resident back', () => {
 });
 
 test('a loss that was told before a restart is not told again, and still ends', () => {
-  const loss = { facility: 'f1', resident: 'p1', patient: 'p1', key: 'k', since: NOW };
+  const loss = { facility: 'f1', resident: 'p1', key: 'k', since: NOW };
   const cover = new Cover([loss], NOW + 31 * MINUTE);
   cover.load(facility([device('p1', 'bed-1'), device('p2', 'bed-2', NOW + 30 * MINUTE)]));
   expect(told(cover, NOW + 30 * MINUTE)).toEqual([]);
@@ -63,9 +63,7 @@ test('a facility whose gateway is away is told once, with how many residents, an
   const cover = new Cover([], 0);
   const beds = twelve().map((bed, index) => ({ ...bed, lastSample: NOW + index * 1000 }));
   cover.load(facility(beds, false));
-  expect(told(cover, NOW + 5 * MINUTE + 1)).toMatchObject([
-    { change: 'lost', loss: { resident: '', patient: 'p0' }, residents: 12, gateway: true },
-  ]);
+  expect(told(cover, NOW + 5 * MINUTE + 1)).toMatchObject([{ change: 'lost', loss: { resident: '' }, residents: 12, gateway: true }]);
   expect(told(cover, NOW + 20 * MINUTE)).toEqual([]);
   cover.load(facility(beds, true));
   cover.heard('f1', 'bed-3', NOW + 20 * MINUTE);
@@ -100,7 +98,7 @@ test('who moves out, or whose device is taken away, is missed no longer', () => 
   cover.load(facility([device('p1', 'bed-1'), device('p2', 'bed-2', NOW + 60 * MINUTE)]));
   expect(told(cover, NOW + 6 * MINUTE)).toHaveLength(1);
   cover.load(facility([device('p2', 'bed-2', NOW + 60 * MINUTE)]), 'f1');
-  expect(told(cover, NOW + 7 * MINUTE)).toMatchObject([{ change: 'back', loss: { patient: 'p1' } }]);
+  expect(told(cover, NOW + 7 * MINUTE)).toMatchObject([{ change: 'back', loss: { resident: 'p1' } }]);
   cover.load([], 'f1');
   expect(told(cover, NOW + 8 * MINUTE)).toEqual([]);
 });

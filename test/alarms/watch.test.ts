@@ -1,8 +1,10 @@
 // From a real device through broker and store to an alert: a call within a second, a loss of cover once, and neither lost by a restart.
+import type { Location } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { type AlarmDeps, type Alarms, startAlarms } from '../../hub/alarms/index.ts';
 import { openAlerts } from '../../hub/alerts/index.ts';
+import { service } from '../../hub/identity/actor.ts';
 import { openRecords } from '../../hub/records/index.ts';
 import { type Home, home } from '../alerts/people.ts';
 import { unique } from '../harness/index.ts';
@@ -84,6 +86,20 @@ test('a fall sensor in a room speaks for who lives there', async () => {
   await expect.poll(() => of(place, 'fall')).toMatchObject([{ patient: resident!.patient }]);
 });
 
+test('a call button where nobody lives calls for the place', async () => {
+  const place = await home(records);
+  await watch();
+  const where = await records.as(service('setup')).create<Location>({ resourceType: 'Location', status: 'active', name: '2階のトイレ' });
+  const button = await stand.registry.createDevice({ facility: place.facility, profile: 'call-button', subject: `Location/${where.id}` });
+  const client = await stand.connect(button);
+  const press = (pressed: boolean) =>
+    client.publishAsync(button.topic, JSON.stringify([{ bn: `${button.device}:`, n: 'pressed', vb: pressed }]), { qos: 1 });
+  await press(true);
+  await expect.poll(() => of(place, 'call')).toMatchObject([{ patient: null, placeName: '2階のトイレ', tier: 'urgent', state: 'open' }]);
+  await press(false);
+  await expect.poll(async () => (await of(place, 'call'))[0]?.riskFellAt).toEqual(expect.any(String));
+});
+
 test('a racing heart is an alert with its number, over when it is calm again', async () => {
   const place = await home(records);
   await watch();
@@ -146,6 +162,7 @@ test('a facility whose gateway is away is one alert that names the gateway, not 
   const told = (await of(place, 'uncovered')).filter(alert => alert.facility === place.facility);
   expect(told).toHaveLength(1);
   expect(told[0]?.detail?.ja).toMatch(/ゲートウェイ.*3人/);
+  expect(told[0]).toMatchObject({ patient: null, placeName: 'しおさい苑', state: 'open' });
 });
 
 async function lastSample(device: string) {

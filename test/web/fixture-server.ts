@@ -282,7 +282,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     live.emit('alert', view);
     return view;
   }
-  function setTile(patient: string, state: RiskState, alert: AlertView): void {
+  function setTile(patient: string | null, state: RiskState, alert: AlertView): void {
     for (const floor of hub.facts.floor.floors)
       floor.residents = floor.residents.map(tile =>
         tile.patient === patient ? { ...tile, state, alert, alerts: [alert], since: alert.raisedAt } : tile,

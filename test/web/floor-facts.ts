@@ -58,6 +58,7 @@ export function floorFacts(ago: Ago) {
     kind: 'bpsd',
     tier: 'act',
     patient,
+    placeName: null,
     residentName: names[index]!,
     room: roomOf(index),
     facility: 'himawari',
@@ -136,6 +137,7 @@ export function floorFacts(ago: Ago) {
       { name: '2階', residents: [6, 7, 8, 9, 10, 11].map(tile) },
     ],
     predictedAt: ago(0.5),
+    places: [],
     everySeconds: 60,
     model: { ...version, trainedOn: { ja: 'シミュレーションの入居者で学習しました。', en: 'Trained on simulated residents.' } },
   };

@@ -6,6 +6,7 @@ import './pages/entry.ts';
 import './pages/wrong.ts';
 import './pages/manager.ts';
 import './pages/alerts.ts';
+import './pages/places.ts';
 import './pages/residents.ts';
 import './pages/care.ts';
 import './pages/devices.ts';

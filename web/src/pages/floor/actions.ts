@@ -17,7 +17,23 @@ export const outcomes: { id: Outcome; text: Text; hint: Text }[] = [
   { id: 'unknown', text: { ja: 'わからない', en: 'I cannot say' }, hint: { ja: '見ていない、眠っていたなど', en: 'Not seen, or asleep' } },
 ];
 
-export const outcomeWord = (outcome: Outcome): Text => outcomes.find(one => one.id === outcome)?.text ?? { ja: '', en: '' };
+/** What may have become of an alert that concerns no resident. */
+const placeOutcomes: typeof outcomes = [
+  {
+    id: 'handled',
+    text: { ja: '対応した', en: 'Seen to' },
+    hint: { ja: '行って、必要なことをした', en: 'I went and did what was needed' },
+  },
+  {
+    id: 'false',
+    text: { ja: '何もなかった', en: 'Nothing was there' },
+    hint: { ja: 'だれもいなかった、まちがいだった', en: 'Nobody was there, or a mistake' },
+  },
+];
+export const outcomesFor = (alert: AlertView): typeof outcomes => (alert.patient === null ? placeOutcomes : outcomes);
+
+export const outcomeWord = (outcome: Outcome): Text =>
+  [...outcomes, ...placeOutcomes].find(one => one.id === outcome)?.text ?? { ja: '', en: '' };
 
 export const acknowledge = (alert: string): Promise<AlertView> => api.post<AlertView>(`/api/alerts/${alert}/acknowledge`);
 

@@ -25,7 +25,7 @@ export class FloorFeed {
           'floor:changed': payload => {
             if (payload.facility === facility) void this.floor.refresh();
           },
-          tiles: payload => payload.facility === facility && this.#take(payload.tiles, payload.predictedAt),
+          tiles: payload => payload.facility === facility && this.#take(payload.tiles, payload.predictedAt, payload.places),
           alert: alert => {
             if (alert.facility !== facility) return;
             this.take(alert);
@@ -42,12 +42,13 @@ export class FloorFeed {
     this.#alerts = new Map(this.#alerts).set(alert.id, alert);
   }
 
-  #take(tiles: ResidentTile[], predictedAt: string | null): void {
+  #take(tiles: ResidentTile[], predictedAt: string | null, places?: AlertView[]): void {
     const known = this.floor.value;
     if (!known) return;
     const changed = new Map(tiles.map(tile => [tile.patient, tile]));
     this.floor.value = {
       ...known,
+      places: places ?? known.places,
       predictedAt: predictedAt ?? known.predictedAt,
       floors: known.floors.map(floor => ({ ...floor, residents: floor.residents.map(tile => changed.get(tile.patient) ?? tile) })),
     };
@@ -60,15 +61,24 @@ export class FloorFeed {
 
   /** All that is known of a resident's alerts, the most pressing first: the tile's own and later events. */
   #of(tile: ResidentTile): AlertView[] {
-    const found = new Map(tile.alerts.map(alert => [alert.id, alert]));
+    return this.#newest(tile.alerts, tile.patient);
+  }
+
+  #newest(alerts: AlertView[], patient: string | null): AlertView[] {
+    const found = new Map(alerts.map(alert => [alert.id, alert]));
     for (const live of this.#alerts.values()) {
-      if (live.patient !== tile.patient) continue;
+      if (live.patient !== patient) continue;
       const known = found.get(live.id);
       // An alert that was opened again is newer, though it has gone back a step.
       if (!known || live.raisedAt > known.raisedAt || (live.raisedAt === known.raisedAt && progress(live) >= progress(known)))
         found.set(live.id, live);
     }
     return [...found.values()].sort(byUrgency);
+  }
+
+  /** Alerts that concern no resident and are not closed, the most pressing first. */
+  get places(): AlertView[] {
+    return this.#newest(this.floor.value?.places ?? [], null).filter(alert => alert.state !== 'resolved');
   }
 
   /** A tile's most pressing alert; one that was just closed when there is no other. */
@@ -92,6 +102,10 @@ export class FloorFeed {
         placed.add(alert.id);
         if (alert.state === 'open') found.set(alert.id, alert);
       }
+    }
+    for (const alert of this.#newest(this.floor.value?.places ?? [], null)) {
+      placed.add(alert.id);
+      if (alert.state === 'open') found.set(alert.id, alert);
     }
     // Events may come before the floor is loaded.
     for (const alert of this.#alerts.values()) if (alert.state === 'open' && !placed.has(alert.id)) found.set(alert.id, alert);

@@ -34,5 +34,18 @@ export const byUrgency = (a: AlertView, b: AlertView): number =>
   rank(a) - rank(b) || order.indexOf(a.kind) - order.indexOf(b.kind) || a.raisedAt.localeCompare(b.raisedAt);
 const rank = (alert: AlertView) => ['open', 'acknowledged', 'resolved'].indexOf(alert.state);
 
+/** Of an alert that concerns no resident. */
+const atPlace: Partial<Record<AlertKind, Text>> = {
+  call: { ja: '呼び出しがありました', en: 'Someone has called here' },
+  fall: { ja: 'だれかが転んだかもしれません', en: 'Someone may have fallen here' },
+  uncovered: { ja: '施設の機器から値が届いていません', en: 'The facility is not watched: its devices are silent' },
+};
+export const sentenceOf = (alert: AlertView): Text =>
+  (alert.patient === null ? atPlace[alert.kind] : undefined) ?? kinds[alert.kind].sentence;
+
+/** Whom or what it concerns: room and name of the resident, or the place. */
+export const titleOf = ({ placeName, room, residentName }: AlertView): Text =>
+  placeName === null ? { ja: `${room} ${residentName}さん`, en: `${room} ${residentName}` } : { ja: placeName, en: placeName };
+
 /** Why, in one line: the cause's own words, or that a risk was predicted. */
 export const reasonOf = (alert: AlertView): Text => alert.detail ?? kinds[alert.kind].sentence;
