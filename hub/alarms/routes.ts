@@ -1,10 +1,9 @@
 // A resident's own limits over HTTP, mounted at /api/alarms: read by who may see the vital signs, set by the carers of the facility.
 import type { Encounter } from '@medplum/fhirtypes';
 import { Hono } from 'hono';
-import { z } from 'zod';
 import { type AlarmLimits, loadProfiles, type Profile } from '../../devices/index.ts';
 import { notAllowed, notFound, Problem } from '../http/problem.ts';
-import { checked, readBody } from '../http/request.ts';
+import { checked, readBody, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, type Person, service } from '../identity/actor.ts';
 import { REGISTRY_CHANNEL, watchingProfiles } from '../ingest/index.ts';
@@ -15,7 +14,6 @@ import { type LimitsView, type LimitView, SetLimits } from './contract.ts';
 import { limitsOf, setLimits } from './store.ts';
 import { LIMITS_CHANNEL } from './watch.ts';
 
-const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 const CARERS = ['caregiver', 'manager'] as const;
 const READ = { ja: '知らせる値を見る', en: 'read the limits of alarms' };
 const CHANGE = { ja: '知らせる値を変える', en: 'change the limits of alarms' };
@@ -52,13 +50,13 @@ export function limitRoutes({
 
   return new Hono<HubEnv>()
     .get('/limits/:patient', async context => {
-      const patient = checked(id, context.req.param('patient'));
+      const patient = checked(resourceId, context.req.param('patient'));
       await records.require(context.var.actor, patient, 'vitals', 'read', READ);
       return context.json(await viewOf(context.var.actor, patient));
     })
     .put('/limits/:patient', async context => {
       const actor = context.var.actor;
-      const patient = checked(id, context.req.param('patient'));
+      const patient = checked(resourceId, context.req.param('patient'));
       const wanted = await readBody(context, SetLimits);
       await records.require(actor, patient, 'risk', 'update', CHANGE);
       const facility = await facilityOf(patient);

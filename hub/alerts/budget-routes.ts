@@ -1,8 +1,7 @@
 // The model's card and the facility's alarm budget over HTTP, mounted at /api/alerts/budget.
 import { Hono } from 'hono';
-import { z } from 'zod';
 import { Problem } from '../http/problem.ts';
-import { checked, readBody } from '../http/request.ts';
+import { checked, readBody, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, requireRole } from '../identity/actor.ts';
 import { currentModel } from '../predict/index.ts';
@@ -10,8 +9,6 @@ import type { Database } from '../store/index.ts';
 import type { Alerts } from './alerts.ts';
 import { chooseLevel, pointsOf, readBudgets, removeBudget, versionName, writeBudget } from './budget.ts';
 import { BudgetSchema, type ModelCard, type ModelView } from './contract.ts';
-
-const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 
 export function budgetRoutes({
   database,
@@ -56,12 +53,12 @@ export function budgetRoutes({
   };
   return new Hono<HubEnv>()
     .get('/:facility', async context => {
-      const facility = checked(id, context.req.param('facility'));
+      const facility = checked(resourceId, context.req.param('facility'));
       requireRole(context.var.actor, ['caregiver', 'manager'], facility);
       return context.json(await view(facility, hasRole(context.var.actor, ['manager'], facility)));
     })
     .put('/:facility', async context => {
-      const facility = checked(id, context.req.param('facility'));
+      const facility = checked(resourceId, context.req.param('facility'));
       const { actor } = context.var;
       requireRole(actor, ['manager'], facility);
       const budget = await readBody(context, BudgetSchema);
@@ -77,7 +74,7 @@ export function budgetRoutes({
       return context.json(await view(facility, true));
     })
     .delete('/:facility', async context => {
-      const facility = checked(id, context.req.param('facility'));
+      const facility = checked(resourceId, context.req.param('facility'));
       requireRole(context.var.actor, ['manager'], facility);
       await removeBudget(database.kysely, facility);
       return context.json(await view(facility, true));

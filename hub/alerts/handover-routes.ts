@@ -1,7 +1,7 @@
 // Hand-overs and shifts over HTTP, mounted at /api/alerts/handover.
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { checked, readBody } from '../http/request.ts';
+import { checked, readBody, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { requireRole } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
@@ -9,7 +9,6 @@ import { ShiftsSchema } from './contract.ts';
 import type { Handovers } from './handover.ts';
 import { readShifts, writeShifts } from './shifts.ts';
 
-const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 const Take = z.object({ from: z.iso.datetime({ offset: true }) });
 
 export function handoverRoutes({
@@ -22,18 +21,20 @@ export function handoverRoutes({
   now?: () => number;
 }): Hono<HubEnv> {
   return new Hono<HubEnv>()
-    .get('/:facility', async context => context.json(await handovers.view(context.var.actor, checked(id, context.req.param('facility')))))
+    .get('/:facility', async context =>
+      context.json(await handovers.view(context.var.actor, checked(resourceId, context.req.param('facility')))),
+    )
     .post('/:facility', async context => {
       const { from } = await readBody(context, Take);
-      return context.json(await handovers.take(context.var.actor, checked(id, context.req.param('facility')), from));
+      return context.json(await handovers.take(context.var.actor, checked(resourceId, context.req.param('facility')), from));
     })
     .get('/:facility/shifts', async context => {
-      const facility = checked(id, context.req.param('facility'));
+      const facility = checked(resourceId, context.req.param('facility'));
       requireRole(context.var.actor, ['caregiver', 'manager'], facility);
       return context.json({ shifts: await readShifts(database.kysely, facility) });
     })
     .put('/:facility/shifts', async context => {
-      const facility = checked(id, context.req.param('facility'));
+      const facility = checked(resourceId, context.req.param('facility'));
       requireRole(context.var.actor, ['manager'], facility);
       const { shifts } = await readBody(context, ShiftsSchema);
       await writeShifts(database.kysely, facility, shifts, context.var.actor.name, new Date(now()));

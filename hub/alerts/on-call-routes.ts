@@ -1,8 +1,7 @@
 // The on-call list over HTTP, mounted at /api/alerts/on-call: read by those of the facility, changed by its managers.
 import { Hono } from 'hono';
-import { z } from 'zod';
 import { notAllowed, Problem } from '../http/problem.ts';
-import { checked, readBody } from '../http/request.ts';
+import { checked, readBody, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, requireRole } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
@@ -17,8 +16,6 @@ export interface OnCallDeps {
   staff: (facility: string) => Promise<OnDuty[]>;
   now?: () => number;
 }
-
-const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 
 export function onCallRoutes({ database, ways, staff, now = Date.now }: OnCallDeps): Hono<HubEnv> {
   const view = async (facility: string, mayChange: boolean): Promise<OnCallView> => {
@@ -35,12 +32,12 @@ export function onCallRoutes({ database, ways, staff, now = Date.now }: OnCallDe
   };
   return new Hono<HubEnv>()
     .get('/:facility', async context => {
-      const facility = checked(id, context.req.param('facility'));
+      const facility = checked(resourceId, context.req.param('facility'));
       requireRole(context.var.actor, ['caregiver', 'manager'], facility);
       return context.json(await view(facility, hasRole(context.var.actor, ['manager'], facility)));
     })
     .put('/:facility', async context => {
-      const facility = checked(id, context.req.param('facility'));
+      const facility = checked(resourceId, context.req.param('facility'));
       const { actor } = context.var;
       if (!hasRole(actor, ['manager'], facility)) throw notAllowed();
       const list = await readBody(context, OnCallSchema);

@@ -3,18 +3,17 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { notFound } from '../http/problem.ts';
-import { checked, readBody } from '../http/request.ts';
+import { checked, readBody, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import type { Records } from '../records/records.ts';
 import type { Alerts } from './alerts.ts';
 import type { AskDoctor } from './ask-doctor.ts';
 import { Acknowledge, CareHint, RecordOutcome } from './contract.ts';
 
-const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 const STATES = ['open', 'acknowledged', 'resolved'] as const;
-const FloorQuery = z.object({ facility: id });
+const FloorQuery = z.object({ facility: resourceId });
 const ListQuery = z.object({
-  facility: id,
+  facility: resourceId,
   state: z
     .string()
     .default('open,acknowledged')
@@ -43,11 +42,11 @@ export function alertRoutes({
     return context.json(await alerts.floor(context.var.actor, facility, config.predictSeconds));
   });
   routes.get('/hint/:patient', async context =>
-    context.json({ text: await alerts.careHint(context.var.actor, checked(id, context.req.param('patient'))) }),
+    context.json({ text: await alerts.careHint(context.var.actor, checked(resourceId, context.req.param('patient'))) }),
   );
   routes.put('/hint/:patient', async context => {
     const { text } = await readBody(context, CareHint);
-    await alerts.setCareHint(context.var.actor, checked(id, context.req.param('patient')), text);
+    await alerts.setCareHint(context.var.actor, checked(resourceId, context.req.param('patient')), text);
     return context.json({ text });
   });
   routes.get('/:id', async context => context.json(await alerts.read(context.var.actor, context.req.param('id'))));

@@ -1,27 +1,26 @@
 // What a consultation says over HTTP and socket.io (namespace /consult). Inputs are zod schemas, outputs types.
 import type { types } from 'mediasoup';
 import { z } from 'zod';
+import { resourceId } from '../http/request.ts';
 import type { PersonRole } from '../identity/actor.ts';
 
 export const PATTERNS = ['DtoP', 'DtoD', 'DtoPwithD', 'DtoPwithN'] as const;
 /** Encounter patterns of the tele-medicine reference books; more in a later version. */
 export type Pattern = (typeof PATTERNS)[number];
 
-const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
-
 /** POST /api/consult/encounters (doctor, specialist) → EncounterView */
 export const NewEncounter = z.object({
   pattern: z.enum(PATTERNS),
-  patient: id,
+  patient: resourceId,
   /** Why, in the doctor's words. */
   reason: z.string().min(1).max(500),
   /** ISO time; now if missing. */
   start: z.iso.datetime({ offset: true }).optional(),
   /** Practitioner ids that are invited from the start. */
-  invite: z.array(id).max(8).default([]),
+  invite: z.array(resourceId).max(8).default([]),
 });
 /** POST /api/consult/encounters/:id/invite */
-export const Invite = z.object({ practitioner: id });
+export const Invite = z.object({ practitioner: resourceId });
 
 /** `planned`: not begun. `arrived`: the patient is in the waiting room. `in-progress`: someone was admitted. `finished`: ended. (FHIR encounter-status) */
 export type EncounterStatus = 'planned' | 'arrived' | 'in-progress' | 'finished' | 'cancelled';
@@ -83,7 +82,7 @@ export const NoteDraft = z.object({
   assessment: z.string().max(10_000).default(''),
   plan: z.string().max(10_000).default(''),
   /** Practitioner id of the referral's recipient; the signed document is addressed to them. */
-  to: id.nullable().default(null),
+  to: resourceId.nullable().default(null),
   /** Version the editor has seen; another one in the store is a 409. */
   version: z.number().int().min(0).default(0),
 });
@@ -135,7 +134,7 @@ export type Source = (typeof SOURCES)[number];
 export const Signal = {
   /** → JoinAnswer. A patient lands in the waiting room until a doctor admits them; so does anyone not invited: they are refused. */
   join: z.object({
-    encounter: id,
+    encounter: resourceId,
     /** Made by the page when it opens: a page that comes back after a cut finds its transports as it left them. */
     client: z.uuid().optional(),
   }),

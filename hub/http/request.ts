@@ -1,8 +1,11 @@
-// Reading a request: its body through a zod schema, its peer's address.
+// Reading a request: its body through a zod schema, the ids in it, its peer's address.
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context } from 'hono';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { Problem } from './problem.ts';
+
+/** The id of a record in a path, a query or a body: of a patient, a facility, a practitioner (FHIR R4 section 2.24.0.1, type id). */
+export const resourceId = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 
 /**
  * The request's JSON body as the schema says; an empty body counts as `{}`.

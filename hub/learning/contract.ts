@@ -1,6 +1,7 @@
 // What learning from outcomes says over HTTP, mounted at /api/learning: reviews, versions that are proposed, adopted or restored, missed episodes.
 import { z } from 'zod';
 import type { Text } from '../http/problem.ts';
+import { resourceId } from '../http/request.ts';
 
 /** How well probabilities meant what they said, on the same windows for all versions that are compared. */
 export interface CalibrationFigures {
@@ -67,7 +68,7 @@ export const Adopt = z.object({ version: z.uuid().nullable() });
 export const Decline = z.object({ version: z.uuid() });
 /** POST /api/learning/:facility/episodes: an episode that nobody was warned of (caregiver, manager). */
 export const MissedEpisode = z.object({
-  patient: z.string().regex(/^[A-Za-z0-9.-]{1,64}$/),
+  patient: resourceId,
   /** ISO; not in the future, at most 60 days ago. */
   onset: z.iso.datetime({ offset: true }),
   comment: z.string().max(1000).default(''),

@@ -1,8 +1,7 @@
 // Learning from outcomes over HTTP, mounted at /api/learning: seen by those of the facility, decided by its managers.
 import { Hono } from 'hono';
-import { z } from 'zod';
 import { notAllowed, Problem } from '../http/problem.ts';
-import { checked, readBody } from '../http/request.ts';
+import { checked, readBody, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, type Person, requireRole } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';
@@ -13,7 +12,6 @@ import { reviewFacility } from './review.ts';
 import { reviewsOf } from './reviews.ts';
 import { adopt, decline, shippedVersion, versionsOf } from './versions.ts';
 
-const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 const DAY = 86_400_000;
 const OLDEST_REPORT = 60 * DAY;
 
@@ -44,7 +42,7 @@ export function learningRoutes({ database, records, currentModel, now = Date.now
       mayDecide: hasRole(actor, ['manager'], facility),
     };
   };
-  const facilityOf = (context: { req: { param(name: 'facility'): string } }) => checked(id, context.req.param('facility'));
+  const facilityOf = (context: { req: { param(name: 'facility'): string } }) => checked(resourceId, context.req.param('facility'));
   const decided = async (actor: Person, facility: string, what: { ja: string; en: string }) => {
     const allowed = hasRole(actor, ['manager'], facility);
     await records.audit({ actor, action: 'update', what, allowed });

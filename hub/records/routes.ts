@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import { sql } from 'kysely';
 import { z } from 'zod';
 import { notAllowed, notFound, Problem } from '../http/problem.ts';
-import { checked, readBody } from '../http/request.ts';
+import { checked, readBody, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, type Person, requireRole } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
@@ -14,14 +14,13 @@ import { setSharing, sharingOf } from './sharing.ts';
 import type { RecordTables } from './tables.ts';
 import { timelineOf } from './timeline.ts';
 
-const id = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 const AuditQuery = z.object({
-  patient: id.optional(),
+  patient: resourceId.optional(),
   from: z.iso.datetime({ offset: true }).optional(),
   to: z.iso.datetime({ offset: true }).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(200),
 });
-const Sharing = z.object({ organization: id, allow: z.boolean() });
+const Sharing = z.object({ organization: resourceId, allow: z.boolean() });
 
 /** Mounted at /api/records. */
 export function recordRoutes({ records, database }: { records: OpenRecords; database: Database }): Hono<HubEnv> {
@@ -105,12 +104,12 @@ export function recordRoutes({ records, database }: { records: OpenRecords; data
   });
 
   app.get('/timeline/:patient', async context =>
-    context.json(await timelineOf(records, database, context.var.actor, checked(id, context.req.param('patient')))),
+    context.json(await timelineOf(records, database, context.var.actor, checked(resourceId, context.req.param('patient')))),
   );
 
   app.get('/documents/:id', async context => {
     const view = records.guarded(context.var.actor);
-    const reference = (await view.read('DocumentReference', checked(id, context.req.param('id')))) as DocumentReference;
+    const reference = (await view.read('DocumentReference', checked(resourceId, context.req.param('id')))) as DocumentReference;
     const bundle = /^Bundle\/(.+)$/.exec(reference.content[0]?.attachment.url ?? '')?.[1];
     if (!bundle) throw notFound();
     return context.body(JSON.stringify(await view.read('Bundle', bundle)), 200, { 'content-type': 'application/fhir+json; charset=utf-8' });
