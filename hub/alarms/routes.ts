@@ -18,6 +18,7 @@ const CARERS = ['caregiver', 'manager'] as const;
 const READ = { ja: '知らせる値を見る', en: 'read the limits of alarms' };
 const CHANGE = { ja: '知らせる値を変える', en: 'change the limits of alarms' };
 
+/** `GET` and `PUT /limits/:patient`. A limit must be one that a living person can have, of a rule of a device that watches the resident. */
 export function limitRoutes({
   database,
   records,

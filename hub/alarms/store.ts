@@ -4,16 +4,19 @@ import type { AlarmLimits, AlarmState } from '../../devices/index.ts';
 import type { Database } from '../store/index.ts';
 import type { Loss } from './cover.ts';
 
+/** A device and how far each of its rules is: what a restart must not forget. */
 export interface KeptDevice {
   facility: string;
   device: string;
   state: AlarmState;
 }
 
+/** Of all facilities. */
 export async function keptDevices({ kysely }: Database): Promise<KeptDevice[]> {
   return (await sql<KeptDevice>`select facility, device, state from alarm_device`.execute(kysely)).rows;
 }
 
+/** In place of what was kept of these devices. */
 export async function keepDevices({ kysely }: Database, devices: KeptDevice[]): Promise<void> {
   if (!devices.length) return;
   await sql`insert into alarm_device (facility, device, state)
@@ -21,17 +24,20 @@ export async function keepDevices({ kysely }: Database, devices: KeptDevice[]): 
     order by facility, device on conflict (facility, device) do update set state = excluded.state`.execute(kysely);
 }
 
+/** Losses of cover that were told and are not over; `since` in ms since 1970. */
 export async function keptLosses({ kysely }: Database): Promise<Loss[]> {
   const { rows } = await sql<Omit<Loss, 'since'> & { since: Date }>`select facility, resident, key, since from alarm_loss`.execute(kysely);
   return rows.map(row => ({ ...row, since: row.since.getTime() }));
 }
 
+/** One for a resident, or for the whole facility: a later one takes its place. */
 export async function keepLoss({ kysely }: Database, { facility, resident, key, since }: Loss): Promise<void> {
   await sql`insert into alarm_loss (facility, resident, key, since)
     values (${facility}, ${resident}, ${key}, ${new Date(since)})
     on conflict (facility, resident) do update set key = excluded.key, since = excluded.since`.execute(kysely);
 }
 
+/** Cover is back. */
 export async function forgetLoss({ kysely }: Database, { facility, resident }: Loss): Promise<void> {
   await sql`delete from alarm_loss where facility = ${facility} and resident = ${resident}`.execute(kysely);
 }

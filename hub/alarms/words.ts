@@ -2,6 +2,7 @@
 import type { Text } from '../http/problem.ts';
 import type { CoverChange } from './cover.ts';
 
+/** For the carers: of one resident, of all behind the facility's gateway, or of all its devices. */
 export function lossInWords({ loss, residents, gateway }: CoverChange): Text {
   if (loss.resident)
     return {

@@ -1,4 +1,7 @@
 // The bench: a maker lets the hub check a device at its own broker, and gets a signed report.
+//
+// What is checked, and the report, are of `devices/conformance`, which a maker can run without a hub too. Here it gets the hub's own broker
+// (`hub-line.ts`), runs that pages follow and can stop (`runs.ts`, `live.ts`, `store.ts`), and the contract with code to begin with.
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { Hono } from 'hono';
 import type { MqttClient } from 'mqtt';
@@ -37,6 +40,7 @@ export interface Bench {
   close(): Promise<void>;
 }
 
+/** Opens the bench in the care role. @throws Error when the secret is not one of 32 bytes */
 export async function openBench({
   database,
   records,

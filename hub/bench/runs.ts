@@ -54,6 +54,7 @@ interface Going {
   ended: Promise<void>;
 }
 
+/** Takes over nothing of other processes: their runs are ended with words when they are silent. */
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { database, store, registry, mqtt, config, key, log, timing = {} } = options;
   const going = new Map<string, Going>();

@@ -29,14 +29,18 @@ export interface RunStore {
   /** @returns false when a run of this device goes on. */
   begin(view: RunView, account: string): Promise<boolean>;
   save(view: RunView, report?: string): Promise<void>;
+  /** The process that makes the run is still there. */
   alive(run: string): Promise<void>;
   of(run: string): Promise<RunView | null>;
+  /** The report to the letter, as it was signed; null before the run has ended. */
   report(run: string): Promise<string | null>;
+  /** Newest first. */
   list(facility: string, device: string): Promise<RunView[]>;
   /** Ends the runs of processes that are gone. */
   endSilent(reason: Text): Promise<void>;
 }
 
+/** Conformance runs, told of at {@link RUN_CHANNEL} on each change. */
 export function runStore(database: Database): RunStore {
   const tables = database.kysely.withTables<Tables>();
   const store: RunStore = {

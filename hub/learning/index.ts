@@ -1,4 +1,7 @@
 // Learning from outcomes: a weekly review of each facility, a better calibration as a proposal, adopted or restored by a person.
+//
+// `windows.ts` makes labels of what happened after each prediction, `review.ts` looks at a facility with them, `recalibrate.ts` fits,
+// `versions.ts` keeps what was proposed and what is in force. The predict role takes it in here; nothing changes by itself.
 import type { Calibrations } from '../predict/index.ts';
 import type { Database } from '../store/index.ts';
 import { recalibrated } from './recalibrate.ts';

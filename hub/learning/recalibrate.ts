@@ -3,6 +3,7 @@ import { sigmoid } from '../../models/calibration.ts';
 import { type CalibrationBin, calibrationBins } from '../../models/metrics.ts';
 import type { CalibrationFigures } from './contract.ts';
 
+/** Shown probability = sigmoid(slope · logit(shipped probability) + offset). */
 export interface Recalibration {
   slope: number;
   offset: number;
@@ -15,6 +16,7 @@ const PRIOR = { slope: 0.3, offset: 1 };
 const INDEPENDENT = 1 / 6;
 const EDGE = 1e-4;
 
+/** Log odds; held off 0 and 1, where they have no end. */
 export const logit = (probability: number) => {
   const inside = Math.min(1 - EDGE, Math.max(EDGE, probability));
   return Math.log(inside / (1 - inside));

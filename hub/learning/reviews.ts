@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Database } from '../store/index.ts';
 import type { ReviewView } from './contract.ts';
 
+/** Reviews are kept as they were found and never changed. */
 export async function keepReview(database: Database, facility: string, review: ReviewView): Promise<void> {
   await sql`
     insert into model_reviews (facility, at, review) values (${facility}, ${new Date(review.at)}, ${JSON.stringify(review)}::jsonb)`.execute(

@@ -23,6 +23,7 @@ export interface LearningDeps {
   now?: () => number;
 }
 
+/** @throws Problem 403 for who is not of the facility, or is no manager of it where something is decided */
 export function learningRoutes({ database, records, currentModel, now = Date.now }: LearningDeps): Hono<HubEnv> {
   const modelNow = async () => {
     const model = await currentModel();
