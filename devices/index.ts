@@ -48,6 +48,7 @@ export {
   type Reading,
   SEQUENCE,
 } from './senml.ts';
+export { clientOf, holderOf, type ShownCertificate } from './shown-certificate.ts';
 export {
   benchTopic,
   type DeviceChannel,

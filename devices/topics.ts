@@ -2,8 +2,11 @@
 
 /** Format of a pack, as the last level of its topic says. */
 export type PackFormat = 'json' | 'cbor';
-/** Last level of a device's topic. `state`, `json`, `cbor`, `csr` go to the hub; `config`, `refused`, `certificate` come from it. */
-export type DeviceChannel = PackFormat | 'state' | 'config' | 'refused' | 'csr' | 'certificate';
+/**
+ * Last level of a device's topic. `state`, `json`, `cbor`, `csr` go to the hub; `config`, `refused`, `certificate` come from it. `credential` is
+ * the gateway's: `{"used":"<hexadecimal SHA-256 of the secret or the certificate>"}` once the device has signed in there with it (QoS 1).
+ */
+export type DeviceChannel = PackFormat | 'state' | 'config' | 'refused' | 'csr' | 'certificate' | 'credential';
 /** Last level of the gateway's own topic, beside `devices`: `csr` goes to the hub, the others come from it. */
 export type GatewayChannel = 'config' | 'refused' | 'csr' | 'certificate';
 
@@ -11,7 +14,7 @@ const ID = /^[A-Za-z0-9-]{1,64}$/;
 const SUBJECT_TYPES = ['Patient', 'Location'] as const;
 export type SubjectType = (typeof SUBJECT_TYPES)[number];
 const GATEWAY_CHANNELS: readonly string[] = ['config', 'refused', 'csr', 'certificate'];
-const CHANNELS: readonly string[] = ['json', 'cbor', 'state', ...GATEWAY_CHANNELS];
+const CHANNELS: readonly string[] = ['json', 'cbor', 'state', 'credential', ...GATEWAY_CHANNELS];
 
 /** Ids of facilities and devices: 1 to 64 letters, digits and hyphens. */
 export const isId = (text: string): boolean => ID.test(text);

@@ -1,10 +1,10 @@
 // The gateway's own broker: devices sign in, may use their own topics only, and get PUBACK when their pack is on disk.
-import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { Aedes, type AedesPublishPacket, type Client } from 'aedes';
 import type { Logger } from 'pino';
 import {
+  clientOf,
   deviceTopic,
   gateSocket,
   gatewayAlarmTopic,
@@ -14,15 +14,16 @@ import {
   parseUsername,
   type RefusalReason,
   type Text,
+  usernameOf,
 } from '../devices/index.ts';
-import type { Roster } from './roster.ts';
+import { type Roster, type SignedInWith, secretOf } from './roster.ts';
 
 /** Largest packet taken from the network: a pack of 64 KiB with its topic and header. */
 const PACKET_LIMIT = MAX_PACK_BYTES + 512;
 /** Packs of one device that may wait for the disk. A device that does not wait for acknowledgements is cut off. */
 const WAITING_PER_DEVICE = 200;
 /** CONNACK return codes, MQTT 3.1.1 section 3.2.2.3. */
-const CONNACK = { serverUnavailable: 3, badCredentials: 4 } as const;
+const CONNACK = { serverUnavailable: 3, badCredentials: 4, notAuthorized: 5 } as const;
 /** Where messages end that no subscriber may get: outside every filter that may be subscribed. */
 const TAKEN = '$taken';
 
@@ -37,8 +38,8 @@ export interface DeviceSeen {
 export interface BrokerOptions {
   host: string;
   port: number;
-  /** A second port, for devices that speak TLS (PEM); null for none. */
-  tls: { port: number; cert: string; key: string } | null;
+  /** A second port, for devices that speak TLS (PEM); null for none. With `ca` they may sign in by a certificate of that authority. */
+  tls: { port: number; cert: string; key: string; ca: string | null } | null;
   facility: string;
   roster: Roster;
   log: Logger;
@@ -55,6 +56,10 @@ export interface BrokerOptions {
   gone(connection: object): void;
   /** A device's state changed (its own words or its last will). */
   state(device: string, topic: string, payload: Buffer): void;
+  /** A device has signed in. */
+  signedIn(device: string, by: SignedInWith): void;
+  /** A device asks for a certificate. False while it cannot be passed on. */
+  request(topic: string, payload: Buffer): boolean;
   /** Something that the status page shows has changed. */
   changed(): void;
   /** ms since 1970. */
@@ -74,7 +79,7 @@ export interface Broker {
 
 export async function openBroker(options: BrokerOptions): Promise<Broker> {
   const { host, port, facility, roster, log, now = Date.now } = options;
-  const sessions = new Map<Client, { device: string; secretSha256: string; waiting: number }>();
+  const sessions = new Map<Client, { device: string; by: SignedInWith; waiting: number }>();
   const seen = new Map<string, DeviceSeen>();
   const see = (device: string) => {
     const known = seen.get(device) ?? { lastPack: null, connected: false, packs: 0, refused: 0 };
@@ -87,11 +92,13 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     // MQTT 3.1 limits ids to 23 characters; ours carry the username in front (below).
     maxClientsIdLength: 1024,
     maxTopicLevels: 16,
-    preConnect(_client, packet, callback) {
+    preConnect(client, packet, callback) {
       // Sessions are not kept: nothing grows in memory for devices that are away. The id carries the username, so that no
       // device can take over another's connection.
       packet.clean = true;
-      if (packet.clientId && packet.username) packet.clientId = `${packet.username}:${packet.clientId}`;
+      const shown = clientOf(client.conn, now());
+      const name = packet.username ?? (shown && 'holder' in shown ? usernameOf(shown.holder) : undefined);
+      if (packet.clientId && name) packet.clientId = `${name}:${packet.clientId}`;
       callback(null, true);
     },
     authenticate(client, username, password, callback) {
@@ -100,10 +107,18 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
         callback(Object.assign(new Error(message), { returnCode }), false);
       };
       if (!roster.known) return refuse(CONNACK.serverUnavailable, 'the list of devices has not come from the hub yet');
-      const login = parseUsername(username ?? '');
-      if (login?.kind !== 'device' || login.facility !== facility || !password?.length || !roster.has(login.device, password))
-        return refuse(CONNACK.badCredentials, 'unknown device or wrong secret');
-      sessions.set(client, { device: login.device, secretSha256: createHash('sha256').update(password).digest('hex'), waiting: 0 });
+      // As at the hub: a certificate that is shown must be good, and a secret does not make up for it.
+      const shown = clientOf(client.conn, now());
+      if (shown && 'refused' in shown) return refuse(CONNACK.notAuthorized, `certificate: ${shown.refused}`);
+      if (shown && username && username !== usernameOf(shown.holder)) return refuse(CONNACK.badCredentials, 'the certificate is another’s');
+      const login = shown ? shown.holder : parseUsername(username ?? '');
+      const by: SignedInWith = shown ? { kind: 'certificate', sha256: shown.fingerprint } : secretOf(password ?? Buffer.alloc(0));
+      if (login?.kind !== 'device' || login.facility !== facility || !roster.holds(login.device, by))
+        return shown
+          ? refuse(CONNACK.notAuthorized, 'certificate: unknown or revoked')
+          : refuse(CONNACK.badCredentials, 'unknown device or wrong secret');
+      sessions.set(client, { device: login.device, by, waiting: 0 });
+      options.signedIn(login.device, by);
       see(login.device).connected = true;
       options.changed();
       callback(null, true);
@@ -116,7 +131,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
         topic?.kind === 'device' &&
         topic.facility === facility &&
         topic.device === sessions.get(client)?.device &&
-        (topic.channel === 'config' || topic.channel === 'refused');
+        (topic.channel === 'config' || topic.channel === 'refused' || topic.channel === 'certificate');
       callback(null, own ? subscription : null);
     },
     authorizePublish(client, packet, callback) {
@@ -135,10 +150,14 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
         options.state(session.device, packet.topic, payload);
         return end();
       }
+      if (channel === 'csr') {
+        if (!options.request(packet.topic, payload)) refuse(session.device, packet.topic, payload, 'csr-refused', HUB_AWAY);
+        return end();
+      }
       if (channel !== 'json' && channel !== 'cbor') {
         refuse(session.device, packet.topic, payload, 'topic-unknown', {
-          ja: `この機器が送れるのは care/1/${facility}/${session.device}/json、…/cbor、…/state だけです。`,
-          en: `This device may send to care/1/${facility}/${session.device}/json, …/cbor and …/state only.`,
+          ja: `この機器が送れるのは care/1/${facility}/${session.device}/json、…/cbor、…/state、…/csr だけです。`,
+          en: `This device may send to care/1/${facility}/${session.device}/json, …/cbor, …/state and …/csr only.`,
         });
         return end();
       }
@@ -206,8 +225,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     const client = aedes.handle(socket);
   };
   const server = createServer({ noDelay: true }, serve);
-  const tlsServer =
-    options.tls && createTlsServer({ cert: options.tls.cert, key: options.tls.key, minVersion: 'TLSv1.2', noDelay: true }, serve);
+  const tlsServer = options.tls && createTlsServer({ ...secureContext(options.tls), noDelay: true }, serve);
   tlsServer?.on('tlsClientError', error => log.debug({ err: error }, 'a TLS connection ended before sign-in'));
   const ports = await (async () => ({
     port: await listen(server, port, host),
@@ -224,7 +242,7 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     seen,
     deliver: publish,
     cutRevoked() {
-      for (const [client, { device, secretSha256 }] of sessions) if (!roster.holds(device, secretSha256)) client.close();
+      for (const [client, { device, by }] of sessions) if (!roster.holds(device, by)) client.close();
     },
     async close() {
       server.close();
@@ -234,6 +252,17 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     },
   };
 }
+
+/** Who shows no certificate, or one that is not good, is told so in MQTT: the handshake lets it in. */
+const secureContext = ({ cert, key, ca }: { cert: string; key: string; ca: string | null }): TlsOptions => ({
+  ...{ cert, key, minVersion: 'TLSv1.2' },
+  ...(ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: false }),
+});
+
+const HUB_AWAY: Text = {
+  ja: 'ゲートウェイがハブとつながっていないので、証明書を頼めません。しばらく待ってから送ってください。',
+  en: 'The gateway is not connected to the hub, so no certificate can be asked for. Send the request again later.',
+};
 
 /** @returns the port that it listens at. */
 async function listen(server: Server, port: number, host: string): Promise<number> {

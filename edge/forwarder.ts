@@ -3,7 +3,7 @@
 // after the hub's PUBACK.
 import { connect, type MqttClient } from 'mqtt';
 import type { Logger } from 'pino';
-import { gatewayDevicesTopic, gatewayTopic, gatewayUsername, parseTopic } from '../devices/index.ts';
+import { deviceTopic, gatewayDevicesTopic, gatewayTopic, gatewayUsername, parseTopic } from '../devices/index.ts';
 import type { GatewayIdentity } from './identity.ts';
 import type { PackQueue, StoredPack } from './queue.ts';
 
@@ -34,7 +34,7 @@ export interface ForwarderOptions {
   log: Logger;
   /** The hub's list of devices. */
   onDevices(payload: Buffer): void;
-  /** Configuration or refusal for a device. */
+  /** Configuration, refusal or certificate for a device. */
   onDownlink(topic: string, payload: Buffer, retain: boolean): void;
   /** The connection came or went, or packs were delivered. */
   changed(): void;
@@ -53,6 +53,9 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #client: MqttClient;
   readonly #states = new Map<string, Buffer>();
+  /** What each device signed in with last, until the hub has taken it; and what the hub knows. */
+  readonly #used = new Map<string, string>();
+  readonly #usedKnown = new Map<string, string>();
   /** Sent or acknowledged, and still on disk. */
   readonly #busy = new Set<number>();
   readonly #timers: NodeJS.Timeout[];
@@ -125,6 +128,32 @@ export class Forwarder {
     if (this.#client.connected) this.#client.publish(topic, payload, { qos: 1, retain: true }, () => {});
   }
 
+  /**
+   * A device signed in here with the credential of this hex SHA-256. The hub is told once: it ends the one before, as after a sign-in there.
+   */
+  used(device: string, sha256: string): void {
+    if (this.#usedKnown.get(device) === sha256) return;
+    this.#used.set(device, sha256);
+    if (this.#client.connected) this.#sayUsed(device, sha256);
+  }
+
+  #sayUsed(device: string, sha256: string) {
+    const topic = deviceTopic(this.#options.facility, device, 'credential');
+    this.#client.publish(topic, JSON.stringify({ used: sha256 }), { qos: 1 }, error => {
+      if (error || this.#used.get(device) !== sha256) return;
+      this.#used.delete(device);
+      this.#usedKnown.set(device, sha256);
+    });
+  }
+
+  /** Passes on a device's request for a certificate; the answer comes by `onDownlink`. False while the hub is away. */
+  request(topic: string, payload: Buffer): boolean {
+    if (!this.#client.connected || this.#closed) return false;
+    const { log } = this.#options;
+    this.#client.publish(topic, payload, { qos: 1 }, error => error && log.warn({ err: error }, 'a device’s request failed'));
+    return true;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) clearInterval(timer);
@@ -136,16 +165,22 @@ export class Forwarder {
     this.#status = { ...this.#status, connected: true, since: Date.now(), lastError: null };
     this.#lastProgress = Date.now();
     log.info({ backlog: queue.length }, 'connected to the hub');
-    const topics = [gatewayDevicesTopic(facility), `care/1/${facility}/+/config`, `care/1/${facility}/+/refused`];
-    this.#client.subscribe(topics, { qos: 1 }, error => error && log.warn({ err: error }, 'the hub’s messages cannot be subscribed'));
+    const topics = [
+      gatewayDevicesTopic(facility),
+      ...['config', 'refused', 'certificate'].map(channel => `care/1/${facility}/+/${channel}`),
+    ];
+    this.#client.subscribe(topics, { qos: 1 }, error => {
+      if (error) log.warn({ err: error }, 'the hub’s messages cannot be subscribed');
+      // Not before its answer can come.
+      void this.#renew();
+    });
     for (const [topic, payload] of this.#states) this.#client.publish(topic, payload, { qos: 1, retain: true }, () => {});
-    if (identity) {
+    for (const [device, sha256] of this.#used) this.#sayUsed(device, sha256);
+    if (identity)
       this.#safely(() => {
         identity.connected();
         return true;
       });
-      this.#client.subscribe(gatewayTopic(facility, 'certificate'), { qos: 1 }, () => void this.#renew());
-    }
     changed();
     for (const pack of queue.urgent(URGENT_LIMIT)) if (!this.#busy.has(pack.id)) this.#send(pack, false);
     this.#pump();

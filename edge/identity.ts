@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import { gatewayUsername } from '../devices/index.ts';
+import { gatewayUsername, holderOf, identityUri } from '../devices/index.ts';
 import { newRequest } from '../devices/request.ts';
 
 /** A certificate is renewed when it holds for no longer than this, ms. */
@@ -134,8 +134,11 @@ export class GatewayIdentity {
       const certificate = new X509Certificate(pem);
       if (!certificate.checkPrivateKey(createPrivateKey(key))) return 'it is for another key';
       if (Date.parse(certificate.validTo) <= this.#options.now()) return 'it has ended';
-      const name = `CN=${gatewayUsername(this.#options.facility)}`;
-      return certificate.subject.split('\n').includes(name) ? null : `its subject is not ${name}`;
+      // The common name may be shortened; the identity is the alternative name.
+      const holder = holderOf(certificate);
+      const { facility } = this.#options;
+      if (holder?.kind === 'gateway' && holder.facility === facility) return null;
+      return `it does not name ${identityUri({ kind: 'gateway', facility })}`;
     } catch {
       return 'it is no certificate in PEM';
     }

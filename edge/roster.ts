@@ -9,9 +9,12 @@ const Limit = z.object({ below: z.number().optional(), above: z.number().optiona
 const Entry = z.object({
   device: z.string().refine(isId),
   profile: z.string().min(1).max(64),
-  secretSha256: Sha256,
+  /** Missing for a device that signs in by certificate only. */
+  secretSha256: Sha256.optional(),
   /** Of the secret before, while it is being changed. */
   formerSecretSha256: Sha256.optional(),
+  /** Of its certificates (DER) in force. */
+  certificates: z.array(Sha256).max(16).optional(),
   /** Where the device is, in the facility's words. Never a person's name. */
   place: z.string().max(80).optional(),
   /** The resident's own alarm limits, by rule id. */
@@ -19,6 +22,16 @@ const Entry = z.object({
 });
 const List = z.array(Entry);
 export type RosterDevice = z.infer<typeof Entry>;
+
+/** What a device signed in with: hex SHA-256 of a secret, or of a certificate (DER). A certificate is no secret, so the two are kept apart. */
+export interface SignedInWith {
+  kind: 'secret' | 'certificate';
+  sha256: string;
+}
+export const secretOf = (secret: Uint8Array): SignedInWith => ({
+  kind: 'secret',
+  sha256: createHash('sha256').update(secret).digest('hex'),
+});
 
 export class Roster {
   readonly #file: string;
@@ -49,17 +62,12 @@ export class Roster {
     this.#devices = index(list);
   }
 
-  has(device: string, secret: Uint8Array): boolean {
-    return this.holds(device, createHash('sha256').update(secret).digest('hex'));
-  }
-
-  /** Whether a secret with this hex SHA-256 still lets the device in. */
-  holds(device: string, secretSha256: string): boolean {
+  /** Whether this lets the device in. */
+  holds(device: string, { kind, sha256 }: SignedInWith): boolean {
     const known = this.#devices?.get(device);
-    const given = Buffer.from(secretSha256, 'hex');
-    return [known?.secretSha256, known?.formerSecretSha256].some(
-      good => good !== undefined && timingSafeEqual(Buffer.from(good, 'hex'), given),
-    );
+    const given = Buffer.from(sha256, 'hex');
+    const good = kind === 'certificate' ? (known?.certificates ?? []) : [known?.secretSha256, known?.formerSecretSha256];
+    return good.some(each => each !== undefined && timingSafeEqual(Buffer.from(each, 'hex'), given));
   }
 }
 

@@ -4,6 +4,7 @@ import { Aedes, type AedesOptions, type Client, type PublishPacket } from 'aedes
 import type { Logger } from 'pino';
 import { gateSocket, MAX_PACK_BYTES, type Oversized, usernameOf } from '../../devices/index.ts';
 import { Answers } from './answers.ts';
+import { openBehindGateway } from './behind-gateway.ts';
 import type { Certifier } from './certifier.ts';
 import type { Holder } from './credentials.ts';
 import { filterOf, heard, isOpen, openDeliveries, restoreFrom } from './delivery.ts';
@@ -99,6 +100,10 @@ export async function openBroker({
   let refusedSignIns = 0;
   let protocolFaults = 0;
   let heldBack = 0;
+  const behindGateway = openBehindGateway({
+    ...{ directory, firstUse, certifier },
+    refuse: (holder, topic, request, refused) => intake().refuseOutright(holder, topic, request, refused),
+  });
   const signIn = openSignIn({ mqttInternal, directory, allowances: new Allowances(rates), firstUse });
 
   function begin(client: Client, { login }: Session) {
@@ -175,8 +180,11 @@ export async function openBroker({
         if (turn) answers.get(client)?.end(turn, answer);
         else answer();
       };
-      const asked = packet.topic.endsWith('/csr') ? publicationOf(session.login, packet.topic) : null;
-      if (asked?.kind === 'csr') certifier.answer(asked.login, packet.topic, payload, () => done('taken'));
+      const taken = () => done('taken');
+      const asked = /\/(csr|credential)$/.test(packet.topic) ? publicationOf(session.login, packet.topic) : null;
+      if (asked?.kind === 'credential') behindGateway.used(asked.facility, asked.device, payload, taken);
+      else if (asked?.kind === 'csr' && asked.passedOn) behindGateway.request(asked.login, packet.topic, payload, taken);
+      else if (asked?.kind === 'csr') certifier.answer(asked.login, packet.topic, payload, taken);
       else intake().take({ login: session.login, topic: packet.topic, payload }, done);
     },
     authorizeSubscribe(client, subscription, callback) {

@@ -5,8 +5,11 @@ export type Publication =
   /** Samples of a device. */
   | { kind: 'pack'; facility: string; device: string; format: PackFormat }
   | { kind: 'state'; facility: string; device: string }
-  /** A request for a certificate, by the device or gateway itself. */
-  | { kind: 'csr'; login: Exclude<Login, { kind: 'hub' }> }
+  /** A request for a certificate, by the device or gateway itself, or `passedOn` for a device by the gateway that it speaks to. */
+  | { kind: 'csr'; login: Exclude<Login, { kind: 'hub' }>; passedOn: false }
+  | { kind: 'csr'; login: Extract<Login, { kind: 'device' }>; passedOn: true }
+  /** A gateway's word that the device has signed in there, and with what. */
+  | { kind: 'credential'; facility: string; device: string }
   /** Passed on to subscribers as it is (the hub's own roles). */
   | { kind: 'forward' }
   | { kind: 'refused'; refusal: Refusal };
@@ -20,12 +23,20 @@ export function publicationOf(login: Login, text: string): Publication {
     if (!own) return { kind: 'refused', refusal: foreign(login) };
     return channel === 'state' ? { kind: 'state', facility, device } : { kind: 'pack', facility, device, format: channel };
   }
-  // Nobody asks for another: not a gateway for its devices, and not an outside broker, behind which nobody can be told apart.
-  if (topic && 'channel' in topic && topic.channel === 'csr')
-    return isOwn(login, topic) ? { kind: 'csr', login } : { kind: 'refused', refusal: foreign(login) };
+  // Nobody asks for another, and not an outside broker, behind which nobody can be told apart; a gateway passes on what its devices ask.
+  if (topic && 'channel' in topic && topic.channel === 'csr') {
+    if (isOwn(login, topic)) return { kind: 'csr', login, passedOn: false };
+    if (topic.kind === 'device' && isGatewayOf(login, topic.facility))
+      return { kind: 'csr', login: { kind: 'device', facility: topic.facility, device: topic.device }, passedOn: true };
+    return { kind: 'refused', refusal: foreign(login) };
+  }
+  if (topic?.kind === 'device' && topic.channel === 'credential' && isGatewayOf(login, topic.facility))
+    return { kind: 'credential', facility: topic.facility, device: topic.device };
   if (login.kind === 'hub') return { kind: 'forward' };
   return { kind: 'refused', refusal: topic ? foreign(login) : unknown };
 }
+
+const isGatewayOf = (login: Login, facility: string) => login.kind === 'gateway' && login.facility === facility;
 
 function isOwn(
   login: Login,
@@ -43,7 +54,7 @@ export function maySubscribe(login: Login, filter: string): boolean {
   const fromHub = channel === 'config' || channel === 'refused';
   if (login.kind === 'device') return device === login.device && (fromHub || channel === 'certificate');
   if (device === GATEWAY) return fromHub || channel === 'devices' || channel === 'certificate';
-  return (device === '+' || isId(device)) && fromHub;
+  return (device === '+' || isId(device)) && (fromHub || channel === 'certificate');
 }
 
 const unknown: Refusal = {

@@ -1,10 +1,9 @@
 // Who a client at the broker is: by user name and secret, or by the certificate that it showed over TLS; and what CONNACK says when it is nobody.
-import { type Login, parseUsername, usernameOf } from '../../devices/index.ts';
+import { clientOf, type Login, parseUsername, usernameOf } from '../../devices/index.ts';
 import type { Holder } from './credentials.ts';
 import type { Directory, HeldCredential } from './directory.ts';
 import type { Allowance, Allowances } from './rate.ts';
 import { isSecret, sha256 } from './secret.ts';
-import { clientOf } from './tls.ts';
 
 /** CONNACK return codes, MQTT 3.1.1 section 3.2.2.3. */
 export const IDENTIFIER_REJECTED = 2;

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { loadProfiles } from '../../devices/index.ts';
 import type { Config } from '../config.ts';
 import type { Authority } from '../identity/index.ts';
-import type { Records } from '../records/records.ts';
+import { type Records, RIGHTS_CHANNEL } from '../records/records.ts';
 import type { Database, SampleStore } from '../store/index.ts';
 import { type Broker, openBroker } from './broker.ts';
 import { openCertifier } from './certifier.ts';
@@ -14,6 +14,7 @@ import { Intake, type IntakeOptions } from './intake.ts';
 import { openLedger } from './ledger.ts';
 import { openObserver } from './observer.ts';
 import { openOutsideBroker } from './outside-broker.ts';
+import type { PlacesOf } from './places.ts';
 import { openPresence } from './presence.ts';
 import { DEFAULT_RATES, type Rates } from './rate.ts';
 import { openRegistry } from './registry.ts';
@@ -27,6 +28,8 @@ export interface IngestDependencies {
   authority?: Authority;
   /** Residents’ own limits of alarms, for the gateways. */
   limitsOf?: LimitsOf;
+  /** Rooms and places of devices, for the gateways' pages. */
+  placesOf?: PlacesOf;
   /** Password of the hub's own roles at the broker. */
   mqttInternal: string;
   log: Logger;
@@ -59,16 +62,18 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
   const rates = dependencies.rates ?? config.mqttRates ?? DEFAULT_RATES;
   let broker: Broker | undefined;
   const publish: IntakeOptions['publish'] = (topic, payload, options) => broker?.publish(topic, payload, options);
-  const tell = openDownlink(publish, dependencies.limitsOf, error =>
-    log.warn({ err: error }, 'limits of residents could not be read; gateways keep the ones they have, and it is tried again'),
-  );
+  const downlink = openDownlink({
+    ...{ publish, limitsOf: dependencies.limitsOf, placesOf: dependencies.placesOf },
+    failed: error =>
+      log.warn({ err: error }, 'limits or rooms of residents could not be read; gateways keep what they have, and it is tried again'),
+  });
   const ledger = openLedger({ database, log, everyMilliseconds: dependencies.ledgerMilliseconds });
   const directory = await openDirectory({
     database,
     profiles: loadProfiles(),
     changed: facility => {
       broker?.cutRevoked(facility);
-      tell(facility);
+      downlink.tell(facility);
     },
     failed: error => log.warn({ err: error }, 'the registry of devices could not be read; what was known stays in force'),
   });
@@ -80,6 +85,14 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
     storedWatched: () => broker?.storedWatched() ?? false,
     onRoom: () => broker?.onRoom(),
   });
+  const stopFollowing = await database.listen(
+    RIGHTS_CHANNEL,
+    payload => {
+      const patient = (payload as { patient?: unknown } | null)?.patient;
+      if (typeof patient === 'string') downlink.moved([patient]);
+    },
+    () => downlink.moved(),
+  );
   const observer = await openObserver({ database, publish, cut: (facility, device) => broker?.cutDevice(facility, device) });
   try {
     broker = config.mqtt.embedded
@@ -105,19 +118,18 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
         })
       : await openOutsideBroker({ url: config.mqtt.url, dataDirectory: config.dataDirectory, intake, log });
     await settleCredentials(database);
-    for (const facility of await directory.toldFacilities()) tell(await directory.of(facility));
+    for (const facility of await directory.toldFacilities()) downlink.tell(await directory.of(facility));
   } catch (error) {
-    await Promise.allSettled([broker?.close(), directory.close(), ledger.close(), observer.close()]);
+    downlink.close();
+    await Promise.allSettled([broker?.close(), directory.close(), ledger.close(), observer.close(), stopFollowing()]);
     throw error;
   }
   const open = broker;
-  const settling = setInterval(
-    () =>
-      void settleCredentials(database).catch(error =>
-        log.warn({ err: error }, 'credentials that are over could not be ended; tried again'),
-      ),
-    SETTLE_EVERY,
-  );
+  const settling = setInterval(() => {
+    // Rooms that got another name.
+    downlink.moved();
+    void settleCredentials(database).catch(error => log.warn({ err: error }, 'credentials that are over could not be ended; tried again'));
+  }, SETTLE_EVERY);
   log.info({ port: open.port, embedded: config.mqtt.embedded }, 'ingest takes samples');
   return {
     port: open.port,
@@ -125,6 +137,8 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
     stats: () => ({ ...intake.stats(), ...open.stats() }),
     async close() {
       clearInterval(settling);
+      downlink.close();
+      await stopFollowing();
       await open.stopReading();
       await intake.close(lastWriteMilliseconds);
       await open.close();

@@ -2,11 +2,9 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { createServer, type SecureContextOptions, type Server, TLSSocket } from 'node:tls';
+import { createServer, type SecureContextOptions, type Server } from 'node:tls';
 import type { Logger } from 'pino';
-import { loginOfUri } from '../../devices/index.ts';
 import type { Authority } from '../identity/index.ts';
-import type { Holder } from './credentials.ts';
 
 const DAY = 86_400_000;
 /** The hub's own certificate is made anew so long before it ends, and given files are read anew as often, ms. */
@@ -71,23 +69,4 @@ async function identityOf({ given, hosts, authority }: TlsOptions): Promise<{ co
   }
   const [cert, key] = await Promise.all([readFile(given.certificate, 'utf8'), readFile(given.key, 'utf8')]);
   return { context: { cert, key }, until: Date.parse(new X509Certificate(cert).validTo) };
-}
-
-export type ShownCertificate = { holder: Holder; fingerprint: string } | { refused: string };
-
-/**
- * The certificate that a client showed, as far as it speaks for itself: from the hub's authority, in date, for a client, and naming a device
- * or a gateway. Whether it is in force the registry says. Null without one, and without TLS.
- */
-export function clientOf(socket: unknown): ShownCertificate | null {
-  if (!(socket instanceof TLSSocket)) return null;
-  const certificate = socket.getPeerX509Certificate();
-  if (!certificate) return null;
-  if (!socket.authorized) return { refused: String(socket.authorizationError ?? 'not verified') };
-  // A resumed TLS session was verified in an earlier handshake.
-  if (Date.parse(certificate.validTo) <= Date.now()) return { refused: 'CERT_HAS_EXPIRED' };
-  const uri = /^URI:(urn:hub:[A-Za-z0-9:-]+)$/.exec(certificate.subjectAltName ?? '')?.[1];
-  const holder = uri === undefined ? null : loginOfUri(uri);
-  if (!holder) return { refused: 'names no device' };
-  return { holder, fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase() };
 }

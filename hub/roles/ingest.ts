@@ -1,7 +1,7 @@
 // The ingest role: MQTT to InfluxDB.
 import { limitsOf } from '../alarms/index.ts';
 import { openAuthority } from '../identity/index.ts';
-import { startIngest } from '../ingest/index.ts';
+import { placesIn, startIngest } from '../ingest/index.ts';
 import { openRecords } from '../records/index.ts';
 import { runRole } from './role.ts';
 
@@ -12,6 +12,7 @@ await runRole('ingest', async ({ config, log, database, samples, secrets }) => {
     ...{ config, database, samples, records, authority, log },
     mqttInternal: secrets.mqttInternal,
     limitsOf: patients => limitsOf(database, patients),
+    placesOf: placesIn(records),
   });
   return {
     detail: () => ({

@@ -152,7 +152,7 @@ test('a gateway that died with a new certificate not yet tried tries it at its n
   hub.refused.add(serialOf(cert));
   await start();
   await expect.poll(() => hub.signedIn.at(-1)?.serial, { timeout: 10_000 }).toBe(serialOf(next.cert));
-  expect(existsSync(file('identity.pem'))).toBe(true);
+  await expect.poll(() => existsSync(file('identity.pem'))).toBe(true);
 });
 
 test('a certificate without its key ends the start with words', async () => {

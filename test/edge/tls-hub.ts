@@ -2,7 +2,7 @@
 import { X509Certificate as NodeCertificate } from 'node:crypto';
 import { createServer, type TLSSocket } from 'node:tls';
 import { Aedes, type Client } from 'aedes';
-import { gatewayDevicesTopic, gatewayTopic, parseTopic } from '../../devices/index.ts';
+import { gatewayDevicesTopic, gatewayTopic, identityUri, parseTopic, parseUsername } from '../../devices/index.ts';
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -62,14 +62,21 @@ export async function testAuthority(): Promise<TestAuthority> {
       key: PemConverter.encode(await crypto.subtle.exportKey('pkcs8', own.privateKey), PemConverter.PrivateKeyTag),
     };
   };
-  const client = [new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth])];
+  /** The user name as the hub writes it into the alternative name. */
+  const client = (name: string) => [
+    new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+    new SubjectAlternativeNameExtension([{ type: 'url', value: identityUri(parseUsername(name) as Parameters<typeof identityUri>[0]) }]),
+  ];
   return {
     caPem: ca.toString('pem'),
-    issue: (commonName, days) => withKey(commonName, days, client),
+    issue: (commonName, days) => withKey(shortened(commonName), days, client(commonName)),
     server: () => withKey('localhost', 90, [new SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }])]),
-    sign: (publicKey, commonName, days) => make(publicKey, commonName, days, client),
+    sign: (publicKey, commonName, days) => make(publicKey, shortened(commonName), days, client(commonName)),
   };
 }
+
+/** As the hub does: 64 characters at most (RFC 5280, appendix A.1). */
+const shortened = (name: string) => (name.length <= 64 ? name : name.slice(name.lastIndexOf('/') + 1));
 
 /** `answer` makes the PEM for a request; null leaves it unanswered. `refuses` names serial numbers that are not let in. */
 export async function startTlsHub({

@@ -63,9 +63,10 @@ export async function openStand({
   lastWriteMilliseconds,
   rates,
   limitsOf,
+  placesOf,
   authority,
   samples: given,
-}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds' | 'rates' | 'authority' | 'limitsOf'> & {
+}: Pick<IngestDependencies, 'batch' | 'lastWriteMilliseconds' | 'rates' | 'authority' | 'limitsOf' | 'placesOf'> & {
   samples?: SampleStore;
 } = {}): Promise<Stand> {
   const database = await freshDatabase();
@@ -75,7 +76,7 @@ export async function openStand({
   const start = () =>
     startIngest({
       ...{ config: { mqtt, mqtts: { port: 0, hosts: ['localhost'], url: null } }, database, samples: store, records: noRecords },
-      ...{ authority, mqttInternal, log, batch, lastWriteMilliseconds, rates, limitsOf },
+      ...{ authority, mqttInternal, log, batch, lastWriteMilliseconds, rates, limitsOf, placesOf },
       ledgerMilliseconds: 20,
     });
   let ingest = await start();
