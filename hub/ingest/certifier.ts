@@ -15,7 +15,7 @@ const WITHIN = 3_600_000;
 export interface Certifier {
   /**
    * @param holder Who asks, as signed in: a certificate is for the asker alone.
-   * @param done The request may be acknowledged: it was answered or refused. Not called while the registry is away: it comes again.
+   * @param done The request may be acknowledged: it was answered or refused. Always called: what the connection sent after it waits for it.
    */
   answer(holder: Holder, topic: string, request: Buffer, done: () => void): void;
 }
@@ -68,10 +68,11 @@ export function openCertifier({
       }
       certify(holder, request.toString('utf8')).then(done, error => {
         if (!(error instanceof Problem)) {
-          log.warn({ err: error, username: usernameOf(holder) }, 'a request for a certificate waits: it could not be answered');
-          return;
+          log.warn({ err: error, username: usernameOf(holder) }, 'a request for a certificate could not be answered');
+          // It may ask again: this one does not count.
+          asked.get(usernameOf(holder))?.pop();
         }
-        refuse(holder, topic, request, { reason: 'csr-refused', text: error.text });
+        refuse(holder, topic, request, error instanceof Problem ? { reason: 'csr-refused', text: error.text } : notNow);
         done();
       });
     },
@@ -80,6 +81,14 @@ export function openCertifier({
 
 const answerTopic = (holder: Holder) =>
   holder.kind === 'device' ? deviceTopic(holder.facility, holder.device, 'certificate') : gatewayTopic(holder.facility, 'certificate');
+
+const notNow: Refusal = {
+  reason: 'csr-refused',
+  text: {
+    ja: '今は証明書を作れません。今の証明書をそのまま使い、しばらくしてから、もう一度送ってください。',
+    en: 'No certificate can be made now. Go on with the present one and ask again after a while.',
+  },
+};
 
 const tooOften: Refusal = {
   reason: 'csr-refused',

@@ -1,6 +1,6 @@
 // The registry: which devices there are, what they sign in with, and whom or what each watched and when.
 import { randomBytes } from 'node:crypto';
-import type { Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import { deviceTopic, GATEWAY, loadProfiles, type Profile, usernameOf } from '../../devices/index.ts';
 import type { Authority } from '../identity/index.ts';
 import type { Database, NoTables } from '../store/index.ts';
@@ -159,7 +159,10 @@ export function openRegistry({
     async createGateway(facility, wish = {}) {
       if (facility === GATEWAY) throw nameReserved();
       const holder: Holder = { kind: 'gateway', facility };
-      return change(facility, async transaction => credentialsFor(holder, await issueCredential(transaction, holder, wish, authority)));
+      return change(facility, async transaction => {
+        await lockGateway(transaction, facility);
+        return credentialsFor(holder, await issueCredential(transaction, holder, wish, authority));
+      });
     },
 
     async assign(facility, device, subject, from = new Date()) {
@@ -298,6 +301,7 @@ async function lockHolder(transaction: Tables, holder: Holder): Promise<void> {
     if ((await lockDevice(transaction, holder.facility, holder.device)).revoked) throw deviceRevoked();
     return;
   }
+  await lockGateway(transaction, holder.facility);
   const inForce = await transaction
     .selectFrom('ingest_credential')
     .select('id')
@@ -307,6 +311,10 @@ async function lockHolder(transaction: Tables, holder: Holder): Promise<void> {
     .execute();
   if (!inForce.length) throw gatewayUnknown();
 }
+
+/** A gateway has no row before its first credentials: of two that were made at the same time, neither would end the other. */
+const lockGateway = (transaction: Tables, facility: string) =>
+  sql`select pg_advisory_xact_lock(hashtext(${`gateway ${facility}`}))`.execute(transaction);
 
 /** The device's row, locked until the transaction ends. @throws Problem 404 */
 async function lockDevice(transaction: Tables, facility: string, device: string) {

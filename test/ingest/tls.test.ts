@@ -147,6 +147,15 @@ test('a gateway with a certificate delivers for its facility until it is revoked
   await expect(connect(keyed(gateway))).rejects.toMatchObject({ code: 5 });
 });
 
+test('of credentials that are made for a gateway at the same time one is good', async () => {
+  const facility = unique('facility');
+  await Promise.all(Array.from({ length: 4 }, () => stand.registry.createGateway(facility, { credential: 'certificate' })));
+  const { rowCount } = await stand.database.pool.query('select 1 from ingest_credential where facility = $1 and revoked is null', [
+    facility,
+  ]);
+  expect(rowCount).toBe(1);
+});
+
 test('a rotated certificate stays good until the new one is used; then its connection is cut', async () => {
   const bed = await certified();
   const client = await connect(keyed(bed));
