@@ -179,6 +179,8 @@ export class AlarmBook {
       if (!alarm.acknowledged || alarm.acknowledged >= before || (alarm.ended && alarm.ended >= before)) continue;
       this.#alarms.delete(alarm.id);
       this.#remove.run(alarm.id);
+      // Lamps and sirens still have it: they are told that it is over.
+      if (!alarm.ended) this.#options.onChange({ ...alarm, ended: this.#time() });
     }
   }
 }

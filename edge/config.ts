@@ -25,6 +25,7 @@ const Environment = z
       .string()
       .regex(/^\d{4,12}$/, 'must be 4 to 12 digits')
       .optional(),
+    EDGE_STATUS_NAMES: z.string().default(''),
     EDGE_MAX_PACKS: z.coerce.number().int().min(1).default(1_000_000),
     EDGE_KEEP_FREE_MB: z.coerce.number().int().min(0).default(100),
     EDGE_BACKLOG_RATE: z.coerce.number().min(1).default(500),
@@ -62,6 +63,8 @@ export interface EdgeConfig {
   ca: string | null;
   /** Asked for when an alarm is acknowledged; null for none. */
   statusPin: string | null;
+  /** Names of the internet that the status page is reached by, lower case. */
+  statusNames: readonly string[];
   /** Packs on disk; above it devices are held back. */
   maxPacks: number;
   /** Bytes of the disk that stay free; below it devices are held back. */
@@ -97,6 +100,9 @@ export function readEdgeConfig(environment: Record<string, string | undefined> =
     certificate: env.EDGE_CERT && env.EDGE_KEY ? { certFile: path.resolve(env.EDGE_CERT), keyFile: path.resolve(env.EDGE_KEY) } : null,
     ca: env.EDGE_CA ? content('EDGE_CA', env.EDGE_CA) : null,
     statusPin: env.EDGE_STATUS_PIN ?? null,
+    statusNames: env.EDGE_STATUS_NAMES.split(',')
+      .map(name => name.trim().toLowerCase())
+      .filter(Boolean),
     maxPacks: env.EDGE_MAX_PACKS,
     keepFreeBytes: env.EDGE_KEEP_FREE_MB * 1024 * 1024,
     backlogRate: env.EDGE_BACKLOG_RATE,

@@ -61,7 +61,7 @@ export async function startEdge({ config, log, now = Date.now }: { config: EdgeC
   const broker = await openBroker({
     host: config.host,
     port: config.port,
-    tls: config.tls && { ...config.tls, ca: config.ca },
+    tls: config.tls,
     facility,
     roster,
     log,
@@ -77,8 +77,6 @@ export async function startEdge({ config, log, now = Date.now }: { config: EdgeC
       forwarder.state(topic, payload);
       changed();
     },
-    signedIn: (device, by) => forwarder.used(device, by.sha256),
-    request: (topic, payload) => forwarder.request(topic, payload),
     changed,
   }).catch(error => {
     closeStores();
@@ -156,13 +154,14 @@ export async function startEdge({ config, log, now = Date.now }: { config: EdgeC
     };
   }
   const acknowledge = (id: string) => alarms.acknowledge(id) !== null;
-  const opened = await openStatusPage({ host: config.host, port: config.statusPort, pin: config.statusPin, status, acknowledge }).catch(
-    async error => {
-      await Promise.all([broker.close(), forwarder.close()]);
-      closeStores();
-      throw error;
-    },
-  );
+  const opened = await openStatusPage({
+    ...{ host: config.host, port: config.statusPort, names: config.statusNames, pin: config.statusPin },
+    ...{ status, acknowledge },
+  }).catch(async error => {
+    await Promise.all([broker.close(), forwarder.close()]);
+    closeStores();
+    throw error;
+  });
   page = opened;
   log.info({ port: broker.port, statusPort: opened.port, waiting: queue.length, kept: queue.durability }, 'the gateway takes packs');
 

@@ -2,6 +2,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import type { Text } from '../devices/index.ts';
 import type { LocalAlarm } from './alarms.ts';
@@ -77,17 +79,20 @@ const HEADERS = {
 
 /**
  * Serves `/` (HTML), `/status` (JSON: EdgeStatus), `/events` (server-sent events, each an EdgeStatus) and POST `/alarms/<id>/acknowledge`
- * (JSON `{"pin"?}`; 204, 403 wrong PIN, 404, 429 too many wrong ones).
+ * (JSON `{"pin"?}`; 204, 403 wrong PIN, 404, 429 too many wrong ones). Asked for by a strange name it answers 421.
  */
 export async function openStatusPage({
   host,
   port,
+  names = [],
   pin,
   status,
   acknowledge,
 }: {
   host: string;
   port: number;
+  /** Names that the page is reached by, besides addresses and those of the local network. */
+  names?: readonly string[];
   pin: string | null;
   status: () => EdgeStatus;
   /** @returns whether there is such an alarm. */
@@ -100,6 +105,8 @@ export async function openStatusPage({
   let wrong: number[] = [];
 
   const server = createServer((request, response) => {
+    // A name of the internet that its owner points at this gateway would make a page of his into one of the gateway's own (DNS rebinding).
+    if (!isOwnName(request.headers.host, names)) return end(response, 421);
     // Not parsed as a URL: an address such as `//` is none, and must not end the gateway.
     const [pathname = ''] = (request.url ?? '/').split('?', 1);
     const file = files.get(pathname);
@@ -177,6 +184,14 @@ const end = (response: ServerResponse, status: number) => void response.writeHea
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest();
 const equal = (given: string, expected: string) => timingSafeEqual(sha256(given), sha256(expected));
+
+/** Addresses, names without a dot, names that nobody can register (RFC 6762, 8375, 2606), the machine's own, and those that were given. */
+function isOwnName(host: string | undefined, names: readonly string[]): boolean {
+  if (!host || !URL.canParse(`http://${host}`)) return false;
+  const name = new URL(`http://${host}`).hostname.replace(/\.$/, '').toLowerCase();
+  if (isIP(name.replace(/^\[|\]$/g, '')) || !name.includes('.')) return true;
+  return /\.(local|lan|internal|home\.arpa|localhost|test)$/.test(name) || name === hostname().toLowerCase() || names.includes(name);
+}
 
 function sameSite({ headers }: IncomingMessage): boolean {
   if (!headers.origin) return true;

@@ -1,4 +1,5 @@
 // Alarms in the facility: raised within a second by what devices send, whether the hub is there or not, until a person has seen to them.
+import { request } from 'node:http';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DeviceClient, gatewayAlarmTopic } from '../../devices/index.ts';
@@ -112,6 +113,20 @@ describe('with no connection to the hub', () => {
     await expect.poll(() => open(edge)).toEqual([]);
   });
 
+  test('an alarm that was seen to, and whose device says nothing more, is taken back from lamps and sirens after a day', async () => {
+    let time = Date.now();
+    const { edge } = await cutOff({}, () => time);
+    const seen = await lamp(edge);
+    press(device(edge.port, 'call-1'));
+    await expect.poll(() => open(edge)).toHaveLength(1);
+    const { id } = open(edge)[0]!;
+    await post(edge, id);
+    await expect.poll(() => seen.at(-1)?.alarm?.acknowledged).toEqual(expect.any(String));
+    time += 25 * 60 * MINUTE;
+    expect(edge.status().alarms).toEqual([]);
+    await expect.poll(() => seen.at(-1)).toMatchObject({ id, alarm: null });
+  });
+
   test('a restart of the gateway keeps open alarms, says them again, and raises none twice', async () => {
     const first = await cutOff();
     const button = await rawDevice(first.edge.port, 'call-1');
@@ -209,6 +224,30 @@ describe('acknowledging', () => {
     for (let count = 0; count < 5; count++) expect(await post(edge, id, { body: { pin: `000${count}` } })).toBe(403);
     expect(await post(edge, id, { body: { pin: '4711' } })).toBe(429);
     expect(open(edge)[0]!.acknowledged).toBeNull();
+  });
+
+  test('is not possible by a name of the internet that its owner pointed at the gateway, unless it is the facility’s own', async () => {
+    const { edge } = await cutOff({ statusNames: ['gateway.home.example'] });
+    press(device(edge.port, 'call-1'));
+    await expect.poll(() => open(edge)).toHaveLength(1);
+    const { id } = open(edge)[0]!;
+    const by = (name: string, method: 'GET' | 'POST') =>
+      new Promise<number>((resolve, reject) => {
+        const host = `${name}:${edge.statusPort}`;
+        const headers = { host, origin: `http://${host}`, 'content-type': 'application/json' };
+        const path = method === 'GET' ? '/status' : `/alarms/${id}/acknowledge`;
+        request({ host: '127.0.0.1', port: edge.statusPort, path, method, headers }, response => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        })
+          .once('error', reject)
+          .end(method === 'POST' ? '{}' : undefined);
+      });
+    expect([await by('attacker.example', 'GET'), await by('attacker.example', 'POST')]).toEqual([421, 421]);
+    expect(open(edge)[0]!.acknowledged).toBeNull();
+    for (const name of ['localhost', 'gateway', 'gateway.local', '[::1]', 'gateway.home.example'])
+      expect(await by(name, 'GET'), name).toBe(200);
+    expect(await by('gateway.home.example', 'POST')).toBe(204);
   });
 
   test('is not possible from a page of another site, nor for an alarm that is none', async () => {

@@ -45,6 +45,7 @@ export function gatewayBench<Device extends string>(secrets: Record<Device, stri
     certificate: null,
     ca: null,
     statusPin: null,
+    statusNames: [],
     maxPacks: 10_000,
     keepFreeBytes: 0,
     backlogRate: 2000,
