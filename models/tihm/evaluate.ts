@@ -24,7 +24,8 @@ The facility model, on simulated residents: npm run evaluate -- facility --help.
                         tihm-paper: same-day recognition in five test weeks, as Palermo et al. 2023
   --model FOLDER        scores DIR with this model (models/home) instead of training: for homes that it never saw
   --predictions OUT.csv patient_id,slot,lead_hours,probability,coverage of every home and stamp (person-wise, or with --model);
-                        the probability is empty where a home was silent for a day and the model abstains
+                        coverage 0 where a home was silent for a day: the model abstains, and the probability is only
+                        how often such a stamp was labelled in TIHM
   --seeds N             trains with seeds 1 to N and reports mean and spread (default 3)
   --leads LIST          hours before the stamp (default ${LEADS.join(',')})
   --json FILE           the figures as JSON
@@ -127,12 +128,19 @@ export function predictLead(slots: Slots, seeds: number): Predicted {
   return predicted;
 }
 
-/** Rows of OUT.csv for one lead; an empty probability where the model abstains. */
+/**
+ * What stands in OUT.csv where a home sent nothing for a day and the model abstains, beside a coverage of 0: how often a stamp of a silent
+ * home of TIHM carries a label (at most 1 of 5,806 at a lead, with half of one added). A file of numbers is easier to score than one with gaps.
+ */
+const SILENT = 0.0003;
+
+/** Rows of OUT.csv for one lead. */
 export function predictionRows(slots: Slots, probabilities: Float32Array): string {
   let text = '';
   for (let row = 0; row < slots.count; row++) {
     const probability = probabilities[row]!;
-    text += `${slots.homes[slots.home[row]!]},${isoOf(slots.at[row]!)},${slots.lead},${Number.isNaN(probability) ? '' : probability.toFixed(6)},${slots.coverage[row]!.toFixed(3)}\n`;
+    const abstained = Number.isNaN(probability);
+    text += `${slots.homes[slots.home[row]!]},${isoOf(slots.at[row]!)},${slots.lead},${(abstained ? SILENT : probability).toFixed(6)},${(abstained ? 0 : slots.coverage[row]!).toFixed(3)}\n`;
   }
   return text;
 }

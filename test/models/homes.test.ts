@@ -161,7 +161,7 @@ test('predictions are written as patient_id,slot,lead_hours,probability,coverage
   const lines = predictionRows(slots, probabilities).trim().split('\n');
   expect(lines).toHaveLength(13 * DAYS * 3);
   expect(lines[0]).toMatch(/^h0,2024-02-01T08:00:00,6,0\.250000,\d\.\d{3}$/);
-  expect(lines[1]).toMatch(/^h0,2024-02-01T12:00:00,6,,\d\.\d{3}$/);
+  expect(lines[1]).toMatch(/^h0,2024-02-01T12:00:00,6,0\.000300,0\.000$/);
 });
 
 test('sensitivity keeps to the budget of false alerts, and chance has no better than its share', () => {
