@@ -269,6 +269,11 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     for (const name of ['floor:follow', 'vitals:watch', 'bench:watch', 'check:watch', 'coverage:follow'])
       socket.on(name, (message: Record<string, string>, answer?: (body: { ok: true }) => void) => {
         void socket.join(`${name} ${Object.values(message)[0]}`);
+        // What changed between the page's request and now, as the hub does it.
+        if (name === 'floor:follow') {
+          const { facility, floors, predictedAt } = hub.facts.floor;
+          socket.emit('tiles', { facility, tiles: floors.flatMap(floor => floor.residents), predictedAt });
+        }
         answer?.({ ok: true });
       });
   });
