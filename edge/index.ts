@@ -61,7 +61,7 @@ export async function startEdge({ config, log, now = Date.now }: { config: EdgeC
   const broker = await openBroker({
     host: config.host,
     port: config.port,
-    tls: config.tls,
+    tls: config.tls && { ...config.tls, ca: config.ca },
     facility,
     roster,
     log,
@@ -77,6 +77,8 @@ export async function startEdge({ config, log, now = Date.now }: { config: EdgeC
       forwarder.state(topic, payload);
       changed();
     },
+    signedIn: (device, by) => forwarder.used(device, by.sha256),
+    request: (topic, payload) => forwarder.request(topic, payload),
     changed,
   }).catch(error => {
     closeStores();
