@@ -148,7 +148,16 @@ export interface CoverageView {
   facility: string;
   facilityName: string;
   /** The facility's gateway: whether it is connected (null: not known) and since when; null when there is none. */
-  gateway: { connected: boolean | null; since: string | null } | null;
+  gateway: {
+    connected: boolean | null;
+    since: string | null;
+    /** What it signs in with. */
+    credential?: 'secret' | 'certificate' | null;
+    /** ISO: when its certificate ends. */
+    certificateEnds?: string | null;
+    /** It was asked to renew its certificate and has not done so yet. */
+    renewAsked?: boolean;
+  } | null;
   /** ISO time at which something changes by the clock alone when nothing comes; null when nothing does. */
   changesAt: string | null;
   residents: {

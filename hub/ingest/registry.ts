@@ -81,6 +81,8 @@ export interface Registry {
   configure(facility: string, device: string, config: Record<string, unknown>): Promise<void>;
   configOf(facility: string, device: string): Promise<Record<string, unknown>>;
   devicesOf(facility: string): Promise<RegisteredDevice[]>;
+  /** What the facility's gateway signs in with; null when there is none that may. */
+  gatewayOf(facility: string): Promise<Pick<RegisteredDevice, 'credential' | 'certificateEnds' | 'renewAsked' | 'formerUntil'> | null>;
   /** Facilities that have a device of this name. */
   facilitiesOf(device: string): Promise<string[]>;
 }
@@ -270,6 +272,18 @@ export function openRegistry({
         refused: Number(row.refused ?? 0),
         ...credentialState(newest.get(row.device), ending.get(row.device) ?? null),
       }));
+    },
+
+    async gatewayOf(facility) {
+      const rows = await tables
+        .selectFrom('ingest_credential')
+        .select(['fingerprint', 'not_after', 'used', 'ends', 'renew_asked'])
+        .where('facility', '=', facility)
+        .where('kind', '=', 'gateway')
+        .where('revoked', 'is', null)
+        .orderBy('id')
+        .execute();
+      return rows.length ? credentialState(rows.at(-1), rows.findLast(({ ends }) => ends)?.ends ?? null) : null;
     },
 
     async facilitiesOf(device) {

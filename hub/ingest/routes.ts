@@ -18,7 +18,6 @@ import { deviceAmbiguous, deviceUnknown, subjectElsewhere } from './problems.ts'
 import { openRegistry } from './registry.ts';
 import { subjectNames } from './subjects.ts';
 import type { IngestTables } from './tables.ts';
-import { hasGateway } from './watched.ts';
 
 export interface DeviceRoutesDependencies {
   database: Database;
@@ -120,7 +119,7 @@ export function deviceRoutes({ database, records, config, authority, now = Date.
         registry.devicesOf(facility),
         records.residents(actor, facility),
         healthRows(database, facility),
-        hasGateway(tables, facility),
+        registry.gatewayOf(facility),
       ]);
       const what = { ja: '見守りの状況', en: 'Coverage by sensors' };
       const patients = residents.map(resident => resident.patient);
@@ -130,7 +129,13 @@ export function deviceRoutes({ database, records, config, authority, now = Date.
       const changesAt = nextChange(devices, profiles, now());
       const view: CoverageView = {
         facility,
-        gateway: gateway ? { connected: link?.connected ?? null, since: link?.connected_since?.toISOString() ?? null } : null,
+        gateway: gateway && {
+          connected: link?.connected ?? null,
+          since: link?.connected_since?.toISOString() ?? null,
+          credential: gateway.credential,
+          certificateEnds: gateway.certificateEnds?.toISOString() ?? null,
+          renewAsked: gateway.renewAsked,
+        },
         changesAt: changesAt === null ? null : new Date(changesAt).toISOString(),
         facilityName: await facilityName(records, actor, facility),
         residents: coverageOf(

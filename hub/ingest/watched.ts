@@ -1,10 +1,9 @@
 // Who is watched by what, for the parts of the hub that notice when nothing comes any more: all facilities or one, in two queries.
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { GATEWAY, type Profile } from '../../devices/index.ts';
 import type { Database } from '../store/index.ts';
 import { covers, lateAfter } from './coverage.ts';
 import { silenceOf } from './ledger.ts';
-import type { IngestTables } from './tables.ts';
 
 /** A device that now watches a resident or a place and whose samples are missed when they stop. Times in ms since 1970. */
 export interface WatchedDevice {
@@ -66,19 +65,6 @@ export async function watchedFacilities(
     });
   }
   return [...found.values()];
-}
-
-/** Whether the facility has a gateway that may sign in. */
-export async function hasGateway(tables: Kysely<IngestTables>, facility: string): Promise<boolean> {
-  const found = await tables
-    .selectFrom('ingest_credential')
-    .select('id')
-    .where('facility', '=', facility)
-    .where('kind', '=', 'gateway')
-    .where('revoked', 'is', null)
-    .limit(1)
-    .executeTakeFirst();
-  return found !== undefined;
 }
 
 /** Profiles of the devices that watch this resident or place now. */

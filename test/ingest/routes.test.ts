@@ -220,7 +220,13 @@ test('a gateway’s credentials are changed and ended by the facility’s manage
     expect((await call(world.maker, 'POST', path(deed))).status).toBe(403);
     expect((await call(world.maker, 'POST', `/gateway/${deed}?facility=maker-org`)).status).toBe(403);
   }
+  const shown = async () => (await call<CoverageView>(world.manager, 'GET', `/coverage?facility=${facility}`)).body.gateway;
+  expect(await shown()).toMatchObject({ connected: null, credential: 'certificate', renewAsked: false });
+  expect(Date.parse((await shown())!.certificateEnds!)).toBeGreaterThan(Date.now());
+  expect((await call(world.manager, 'POST', path('renew'))).status).toBe(200);
+  expect((await shown())?.renewAsked).toBe(true);
   expect((await call(world.manager, 'POST', path('revoke'))).status).toBe(200);
+  expect(await shown()).toBeNull();
   expect((await call(world.manager, 'POST', path('rotate'))).body.error.code).toBe('gateway-unknown');
 });
 

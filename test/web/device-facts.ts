@@ -65,7 +65,7 @@ export function deviceFacts(ago: Ago) {
   const coverage: CoverageView = {
     facility: 'himawari',
     facilityName: '特別養護老人ホーム ひまわり',
-    gateway: { connected: true, since: ago(9000) },
+    gateway: { connected: true, since: ago(9000), credential: 'certificate', certificateEnds: ago(-20 * 1440), renewAsked: false },
     changesAt: null,
     residents: names.map((name, index) => ({
       patient: residentId(index),

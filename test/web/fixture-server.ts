@@ -240,6 +240,11 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     .post('/devices', context => context.json(secret, 201))
     .post('/devices/gateways', context => context.json({ ...secret, device: 'gateway', username: 'gateway/himawari', topic: '' }, 201))
     .post('/devices/:device/rotate', context => context.json(secret))
+    .post('/devices/gateway/renew', context => {
+      const { coverage } = hub.facts;
+      hub.facts.coverage = { ...coverage, gateway: coverage.gateway && { ...coverage.gateway, renewAsked: true } };
+      return context.json({});
+    })
     .post('/devices/:device/revoke', context => context.json({}))
     .put('/devices/:device/assignment', context => context.json({}))
     .get('/devices/:device/refusals', context => context.json(hub.facts.refusals))

@@ -35,6 +35,17 @@ describe('a manager', () => {
     await shot('coverage-gateway-away');
   });
 
+  it('shows the gateway and asks it to renew its certificate', async () => {
+    hub.signIn('manager');
+    await go('/coverage', '[data-testid=gateway]');
+    await page.getByTestId('gateway').getByText('証明書は').waitFor();
+    await shot('coverage-gateway');
+    await page.getByTestId('renew-gateway').click();
+    await page.getByTestId('gateway').getByText('更新を頼んであります').waitFor();
+    expect(await page.getByTestId('renew-gateway').count()).toBe(0);
+    expect(await violations()).toEqual([]);
+  });
+
   it('registers a device, sees its secret once, and is asked before revoking', async () => {
     hub.signIn('manager');
     await go('/coverage', '[data-testid=new-device]');
