@@ -44,6 +44,24 @@ describe('a maker', () => {
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.getByRole('button', { name: 'MicroPython (umqtt.robust)をコピー' }).click();
     expect(await page.evaluate<string>('navigator.clipboard.readText()')).toContain('MQTTClient("bench-bed", "hub.example"');
+    await page.getByTestId('contract-way').selectOption('tls');
+    expect(await page.locator('main').textContent()).toContain('-p 8883 --cafile ca.pem -i bench-bed -u kikai/bench-bed');
+    expect(await page.getByRole('link', { name: 'ca.pem を保存' }).getAttribute('href')).toBe('/api/devices/ca.pem');
+    await shot('contract-tls');
+    expect(await violations()).toEqual([]);
+    await page.setViewportSize(PHONE);
+    await shot('contract-tls-phone');
+    expect(await overflow()).toBeLessThanOrEqual(0);
+  });
+
+  it('has a device that was just registered before them', async () => {
+    hub.signIn('maker');
+    await go('/bench', '[data-testid=bench-bench-bed]');
+    hub.facts.benchDevices.push({ ...hub.facts.benchDevices[0]!, device: 'bed-999', state: 'never', accepted: 0, refused: 0 });
+    await page.getByTestId('new-device').click();
+    await page.getByTestId('create-device').click();
+    await page.getByTestId('secret-noted').click();
+    await expect.poll(() => page.getByTestId('bench-bed-999').getAttribute('aria-pressed')).toBe('true');
   });
 
   it('starts the check, sees each verdict as it comes, and ends at the signed report', async () => {
