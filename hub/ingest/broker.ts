@@ -26,6 +26,8 @@ const TAKEN = '$taken';
 const NOTHING = Buffer.alloc(0);
 /** A client is told so often at most that it sends too fast, ms. */
 const BETWEEN_NOTES = 60_000;
+/** What one gateway may follow: a few topics of each device of the largest facility. */
+const GATEWAY_FILTERS = 20_000;
 
 export interface Broker {
   port: number;
@@ -83,6 +85,12 @@ export async function openBroker({
   log: Logger;
 }): Promise<Broker> {
   const sessions = new Map<Client, Session>();
+  const gatewayFilters = new WeakMap<Client, Set<string>>();
+  const tooMany = (client: Client, filter: string) => {
+    const own = gatewayFilters.get(client) ?? new Set();
+    gatewayFilters.set(client, own);
+    return own.add(filter).size > GATEWAY_FILTERS && own.delete(filter);
+  };
   const withoutId = new WeakSet<Client>();
   const benches = new Map<Client, Set<string>>();
   const followers = new Map<Client, Set<string>>();
@@ -190,7 +198,7 @@ export async function openBroker({
     authorizeSubscribe(client, subscription, callback) {
       const session = sessions.get(client);
       const filter = filterOf(subscription);
-      const may = session && maySubscribe(session.login, filter);
+      const may = session && maySubscribe(session.login, filter) && !(session.login.kind === 'gateway' && tooMany(client, filter));
       observer.subscribed(client, filter, Boolean(may));
       if (may) deliveries.granted(client, filter, subscription.qos);
       callback(null, may ? subscription : null);
@@ -229,6 +237,7 @@ export async function openBroker({
     follow(granted, client);
   });
   aedes.on('unsubscribe', (topics, client) => {
+    for (const topic of topics) gatewayFilters.get(client)?.delete(topic);
     deliveries.removed(client, topics);
     // A connection that ends is unsubscribed too; its session is not.
     if (!client.closed) kept.unsubscribed(client, topics);

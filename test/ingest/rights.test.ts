@@ -50,6 +50,17 @@ test('a gateway delivers for every device of its facility and for none of anothe
   expect(await heartRates(stand.samples, foreign.subject, foreign.time, foreign.time + 1)).toHaveLength(0);
 });
 
+test('a gateway follows as many topics as a facility can have, and not without end', async () => {
+  const facility = unique('facility');
+  const client = await stand.connect(await stand.registry.createGateway(facility));
+  const follow = (from: number, count: number) =>
+    client.subscribeAsync(Array.from({ length: count }, (_, index) => `care/1/${facility}/d${from + index}/config`)).catch(error => error);
+  for (let from = 0; from < 20_000; from += 1000) expect(await follow(from, 1000)).toHaveLength(1000);
+  expect(await follow(20_000, 1)).toBeInstanceOf(Error);
+  await client.unsubscribeAsync(`care/1/${facility}/d7/config`);
+  expect(await follow(20_000, 1)).toHaveLength(1);
+});
+
 test('a gateway gets the list of its facility’s devices, and a new one when the registry changes', async () => {
   const bed = await newBed(stand);
   const client = await stand.connect(await stand.registry.createGateway(bed.facility));
