@@ -22,7 +22,7 @@ export function openBehindGateway({
   refuse,
 }: {
   directory: Directory;
-  firstUse: (holder: Holder, credential: string) => void;
+  firstUse: (holder: Holder, credential: string) => Promise<void>;
   certifier: Certifier;
   refuse: (holder: Holder, topic: string, request: Buffer, refusal: Refusal) => void;
 }): BehindGateway {
@@ -33,7 +33,7 @@ export function openBehindGateway({
       directory.credentialsOf(deviceUsername(facility, device)).then(
         held => {
           const found = held.find(each => (each.secretSha256 ?? each.fingerprint) === used && each.until > Date.now());
-          if (found && !found.used) firstUse({ kind: 'device', facility, device }, found.id);
+          if (found && !found.used) void firstUse({ kind: 'device', facility, device }, found.id);
           done();
         },
         // The gateway says it again when the device signs in the next time; the seven days hold meanwhile.

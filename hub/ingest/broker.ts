@@ -79,7 +79,7 @@ export async function openBroker({
   /** MQTT over TLS beside plain MQTT; undefined for none. */
   tls?: TlsOptions;
   /** Told of a credential that was signed in with for the first time. */
-  firstUse: (holder: Holder, credential: string) => void;
+  firstUse: (holder: Holder, credential: string) => Promise<void>;
   /** Answers requests for certificates. */
   certifier: Certifier;
   log: Logger;

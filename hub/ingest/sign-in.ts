@@ -1,4 +1,5 @@
 // Who a client at the broker is: by user name and secret, or by the certificate that it showed over TLS; and what CONNACK says when it is nobody.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { clientOf, type Login, parseUsername, usernameOf } from '../../devices/index.ts';
 import type { Holder } from './credentials.ts';
 import type { Directory, HeldCredential } from './directory.ts';
@@ -10,6 +11,8 @@ export const IDENTIFIER_REJECTED = 2;
 export const UNAVAILABLE = 3;
 const BAD_CREDENTIALS = 4;
 const NOT_AUTHORIZED = 5;
+/** While the registry is away a sign-in goes on without its note, ms. */
+const NOTED_WITHIN = 1000;
 
 export const refusal = (returnCode: number, message: string) => Object.assign(new Error(message), { returnCode });
 
@@ -32,7 +35,8 @@ export function nameShown(socket: unknown): string | undefined {
 }
 
 /**
- * @param firstUse Told of a credential that was signed in with for the first time.
+ * @param firstUse Told of a credential that was signed in with for the first time. The sign-in waits for it for a second in the most: who
+ * changes credentials right after must find this one in use.
  * @returns Signs in a connection. Rejects with a `refusal`, or with the registry's error while it cannot be read. A certificate that is
  * shown must be good: a secret does not make up for it, so that who loses one of the two is noticed.
  */
@@ -45,7 +49,7 @@ export function openSignIn({
   mqttInternal: string;
   directory: Directory;
   allowances: Allowances;
-  firstUse: (holder: Holder, credential: string) => void;
+  firstUse: (holder: Holder, credential: string) => Promise<void>;
 }): (socket: unknown, username: string | undefined, password: Buffer | undefined) => Promise<Session> {
   const internalSha256 = sha256(mqttInternal).toString('hex');
 
@@ -57,10 +61,10 @@ export function openSignIn({
     return known ?? (await directory.credentialsOf(name)).find(good);
   }
 
-  function sessionOf(login: Holder, held: HeldCredential, since: number): Session {
+  async function sessionOf(login: Holder, held: HeldCredential, since: number): Promise<Session> {
     if (!held.used) {
       held.used = true;
-      firstUse(login, held.id);
+      await Promise.race([firstUse(login, held.id), sleep(NOTED_WITHIN, undefined, { ref: false })]);
     }
     return { login, credential: held.id, since, allowance: allowances.of(login.kind, usernameOf(login), performance.now()) };
   }

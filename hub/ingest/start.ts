@@ -107,9 +107,7 @@ export async function startIngest(dependencies: IngestDependencies): Promise<Ing
           observer,
           tls: authority && config.mqtts ? { ...config.mqtts, authority } : undefined,
           firstUse: (holder, credential) =>
-            void takeIntoUse(database, holder, credential).catch(error =>
-              log.warn({ err: error }, 'a credential could not be noted as used'),
-            ),
+            takeIntoUse(database, holder, credential).catch(error => log.warn({ err: error }, 'a credential could not be noted as used')),
           certifier: openCertifier({
             ...{ registry: openRegistry({ database, mqttUrl: config.mqtt.url, authority }), records, publish, log },
             refuse: (holder, topic, request, refusal) => intake.refuseOutright(holder, topic, request, refusal),

@@ -259,7 +259,10 @@ test('a resumed TLS session signs in while its certificate is in force, and not 
   const held = (client.stream as unknown as { getSession(): Buffer }).getSession();
   const again = await connect({ ...keyed(bed), maxVersion: 'TLSv1.2', session: held } as IClientOptions);
   expect((again.stream as unknown as { isSessionReused(): boolean }).isSessionReused()).toBe(true);
+  const gone = cut(again);
   await stand.registry.revoke(bed.facility, bed.device);
+  // The broker has heard of it then.
+  await gone;
   await expect(connect({ ...keyed(bed), maxVersion: 'TLSv1.2', session: held } as IClientOptions)).rejects.toMatchObject({ code: 5 });
 });
 
