@@ -6,7 +6,7 @@ const KEPT = 26 * HOUR;
 /** The largest number of a Float16. */
 const LARGEST = 65_504;
 
-/** Rows of an endless numbered grid, of which the newest `capacity` are kept. Values are Float16: three digits, as good as any sensor here. */
+/** Rows of an endless numbered grid, of which the newest `capacity` are kept. Values are Float16: three digits, and no sensor here is more exact. */
 export class Ring {
   readonly capacity: number;
   readonly width: number;

@@ -9,13 +9,14 @@ import type { Certifier } from './certifier.ts';
 import type { Holder } from './credentials.ts';
 import { filterOf, heard, isOpen, openDeliveries, restoreFrom } from './delivery.ts';
 import type { Directory, FacilityDirectory } from './directory.ts';
+import { openFollowing } from './following.ts';
 import type { Intake, Outcome, Publish } from './intake.ts';
 import type { Observer } from './observer.ts';
 import type { Presence } from './presence.ts';
 import { guardSocket } from './protocol.ts';
 import { Allowances, type Rates } from './rate.ts';
-import { maySubscribe, publicationOf } from './rights.ts';
-import { KeptSessions, type Subscribed } from './sessions.ts';
+import { publicationOf } from './rights.ts';
+import { KeptSessions } from './sessions.ts';
 import { IDENTIFIER_REJECTED, nameShown, openSignIn, refusal, type Session, UNAVAILABLE } from './sign-in.ts';
 import { openTls, type TlsOptions } from './tls.ts';
 
@@ -26,8 +27,6 @@ const TAKEN = '$taken';
 const NOTHING = Buffer.alloc(0);
 /** A client is told so often at most that it sends too fast, ms. */
 const BETWEEN_NOTES = 60_000;
-/** What one gateway may follow: a few topics of each device of the largest facility. */
-const GATEWAY_FILTERS = 20_000;
 
 export interface Broker {
   port: number;
@@ -85,15 +84,8 @@ export async function openBroker({
   log: Logger;
 }): Promise<Broker> {
   const sessions = new Map<Client, Session>();
-  const gatewayFilters = new WeakMap<Client, Set<string>>();
-  const tooMany = (client: Client, filter: string) => {
-    const own = gatewayFilters.get(client) ?? new Set();
-    gatewayFilters.set(client, own);
-    return own.add(filter).size > GATEWAY_FILTERS && own.delete(filter);
-  };
+  const following = openFollowing();
   const withoutId = new WeakSet<Client>();
-  const benches = new Map<Client, Set<string>>();
-  const followers = new Map<Client, Set<string>>();
   const deliveries = openDeliveries();
   const answers = new WeakMap<Client, Answers>();
   const kept = new KeptSessions();
@@ -118,16 +110,12 @@ export async function openBroker({
     if (!keeping.has(client)) return kept.discard(client.id);
     // To aedes the session is a clean one that begins with subscriptions: it would queue messages without end for those who are away.
     client.clean = true;
-    follow(kept.resume(client, client.id, login.kind === 'hub' ? 'hub' : usernameOf(login)), client);
+    const resumed = kept.resume(client, client.id, login.kind === 'hub' ? 'hub' : usernameOf(login));
+    following.began(
+      client,
+      resumed.map(({ topic }) => topic),
+    );
   }
-  /** What the client subscribes at the hub's own topics. */
-  function follow(subscriptions: Subscribed[], client: Client) {
-    const following = subscriptions.filter(({ topic }) => mayNameStored(topic)).map(({ topic }) => topic);
-    if (following.length) followers.set(client, new Set([...(followers.get(client) ?? []), ...following]));
-    const devices = subscriptions.filter(({ topic }) => topic.startsWith('hub/1/')).map(({ topic }) => benchDevice(topic));
-    if (devices.length) benches.set(client, new Set([...(benches.get(client) ?? []), ...devices]));
-  }
-
   const options: AedesOptions = {
     // MQTT 3.1 ids are limited to 23 characters; ours carry the username in front (below).
     maxClientsIdLength: 1024,
@@ -198,7 +186,7 @@ export async function openBroker({
     authorizeSubscribe(client, subscription, callback) {
       const session = sessions.get(client);
       const filter = filterOf(subscription);
-      const may = session && maySubscribe(session.login, filter) && !(session.login.kind === 'gateway' && tooMany(client, filter));
+      const may = session && following.may(client, session.login, filter);
       observer.subscribed(client, filter, Boolean(may));
       if (may) deliveries.granted(client, filter, subscription.qos);
       callback(null, may ? subscription : null);
@@ -218,8 +206,7 @@ export async function openBroker({
     if (!stopped) presence.left(sessions.get(client)?.login);
     kept.ended(client);
     sessions.delete(client);
-    benches.delete(client);
-    followers.delete(client);
+    following.left(client);
   });
   aedes.on('clientError', (client, error) => {
     if (foundByAedes(client, error)) protocolFaults++;
@@ -234,18 +221,16 @@ export async function openBroker({
   aedes.on('subscribe', (subscriptions, client) => {
     const granted = subscriptions.filter(({ qos }) => (qos as number) !== 128).map(({ topic, qos }) => ({ topic, qos: qos as 0 | 1 | 2 }));
     for (const { topic, qos } of granted) kept.subscribed(client, topic, qos);
-    follow(granted, client);
+    following.began(
+      client,
+      granted.map(({ topic }) => topic),
+    );
   });
   aedes.on('unsubscribe', (topics, client) => {
-    for (const topic of topics) gatewayFilters.get(client)?.delete(topic);
     deliveries.removed(client, topics);
     // A connection that ends is unsubscribed too; its session is not.
     if (!client.closed) kept.unsubscribed(client, topics);
-    for (const topic of topics) {
-      benches.get(client)?.delete(benchDevice(topic));
-      const following = followers.get(client);
-      if (following?.delete(topic) && !following.size) followers.delete(client);
-    }
+    following.ended(client, topics);
   });
 
   const sockets = new Map<Socket, () => void>();
@@ -329,12 +314,8 @@ export async function openBroker({
       const packet: PublishPacket = { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 0, retain, dup: false };
       aedes.publish(packet, error => error && log.warn({ err: error, topic }, 'a message could not be published'));
     },
-    benchWatched(device) {
-      if (!benches.size) return false;
-      for (const devices of benches.values()) if (devices.has(device) || devices.has('*')) return true;
-      return false;
-    },
-    storedWatched: () => followers.size > 0,
+    benchWatched: following.benchWatched,
+    storedWatched: following.storedWatched,
     cutRevoked({ facility, credentials, loadedAt }) {
       const now = Date.now();
       for (const [client, { login, credential, since }] of sessions) {
@@ -364,23 +345,6 @@ export async function openBroker({
       for (const each of servers) if (each.listening) await new Promise<void>(resolve => each.close(() => resolve()));
     },
   };
-}
-
-/** Which device a bench subscription follows: `hub/1/bench/<facility>/<device>`; `*` for one with a wildcard there. */
-function benchDevice(topic: string): string {
-  const [, , area, , device] = topic.split('/');
-  if (area !== 'bench' && area !== '#' && area !== '+') return '';
-  return device === undefined || device === '+' || device === '#' ? '*' : device;
-}
-
-/** Whether a topic filter may name what ingest publishes on `hub/1/stored/…`. */
-function mayNameStored(filter: string): boolean {
-  const levels = filter.split('/');
-  for (const [index, level] of ['hub', '1', 'stored'].entries()) {
-    if (levels[index] === '#') return true;
-    if (levels[index] !== '+' && levels[index] !== level) return false;
-  }
-  return true;
 }
 
 const tooLarge = ({ bytes }: Oversized) => ({

@@ -1,4 +1,4 @@
-// The signed report: any change is found out, and the page is readable without scripts.
+// The signed report: every change is found out, and the page is readable without scripts.
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
