@@ -147,7 +147,8 @@ async function run(wanted: Wanted) {
       provision(
         administrator,
         signedInAs,
-        { residents: wanted.residents, watchedSince: new Date(Date.now() - wanted.history * 3_600_000) },
+        // A minute more: the simulated past begins at a full step before its own start.
+        { residents: wanted.residents, watchedSince: new Date(Date.now() - wanted.history * 3_600_000 - 60_000) },
         what => step(`Making ${what}`),
       ),
     );

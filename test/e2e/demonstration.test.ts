@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DeviceView } from '../../hub/ingest/contract.ts';
 import { expectNoBarrier, openBrowser } from '../harness/browser.ts';
 import { processesBelow, startHub, type TestHub } from '../harness/hub.ts';
 
@@ -120,6 +121,15 @@ test('live vitals of a resident are on the page, and come from the sensors', asy
   await expectNoBarrier(page);
   await picture(page, 'resident');
   expect(String((await vitals).payload)).toContain(patient);
+});
+
+test('the hub takes every reading of the simulated devices', async () => {
+  const manager = await signIn('facility manager');
+  await manager.getByTestId('gateway').waitFor();
+  const { roles } = await (await manager.request.get('/api/session')).json();
+  const devices: DeviceView[] = await (await manager.request.get(`/api/devices?facility=${roles[0].organization}`)).json();
+  expect(devices.filter(({ accepted }) => accepted > 0).length).toBeGreaterThan(40);
+  expect(devices.filter(({ refused }) => refused > 0).map(({ device, refused }) => ({ device, refused }))).toEqual([]);
 });
 
 test('island doctor, specialist and patient meet through the SFU; the signed note is found in the record platform', async () => {
