@@ -1,7 +1,7 @@
 // The escalation's only clock: one wake-up job per alert in pg-boss, due when its escalation or a page is due. The truth is in the tables.
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { Database } from '../store/index.ts';
+import { type Database, openJobs } from '../store/index.ts';
 import { attend, dueTimes } from './attend.ts';
 import { ESCALATIONS_CHANNEL } from './follow.ts';
 import type { MessengerDeps } from './messenger.ts';
@@ -25,20 +25,12 @@ export interface EscalationDeps extends Omit<MessengerDeps, 'now'> {
 export async function startEscalation({ now = Date.now, ...given }: EscalationDeps): Promise<{ close(): Promise<void> }> {
   const deps: MessengerDeps = { ...given, now };
   const { database, log } = deps;
-  const { PgBoss } = await import('pg-boss');
-  const boss = new PgBoss({ connectionString: database.url, schema: 'pgboss', max: 2, schedule: false, application_name: 'hub-alerts' });
-  boss.on('error', error => log.warn({ problem: error.message }, 'the job queue has trouble'));
-  await boss.start();
-  // `short`: one job waits for an alert at a time, while another may be at work on it.
-  if (!(await boss.getQueue(QUEUE))) await boss.createQueue(QUEUE, { policy: 'short' });
+  const jobs = await openJobs<{ alert: string }>({
+    ...{ database, log, queue: QUEUE },
+    retry: { expireInSeconds: 120, retryLimit: 50, retryDelay: 2 },
+  });
 
-  const wake = async (alert: string, at: number) => {
-    const startAfter = new Date(at);
-    // A job that waits already is moved, not doubled.
-    const moved = await boss.update(QUEUE, { alert }, { singletonKey: alert, startAfter, match: 'all' });
-    if (moved.updated > 0) return;
-    await boss.send(QUEUE, { alert }, { singletonKey: alert, startAfter, expireInSeconds: 120, retryLimit: 50, retryDelay: 2 });
-  };
+  const wake = (alert: string, at: number) => jobs.wake(alert, { alert }, new Date(at));
   const wakeAll = async () => {
     for (const [alert, at] of await dueTimes(deps)) await wake(alert, at);
   };
@@ -51,13 +43,9 @@ export async function startEscalation({ now = Date.now, ...given }: EscalationDe
   const logged = (work: Promise<void>) =>
     work.catch(error => log.error({ problem: (error as Error).message }, 'an escalation could not be set'));
 
-  await boss.work<{ alert: string }>(QUEUE, { batchSize: AT_ONCE, pollingIntervalSeconds: 1 }, async jobs => {
-    await Promise.all(
-      jobs.map(async ({ data }) => {
-        const next = await attend(deps, data.alert);
-        if (next !== null) await wake(data.alert, next);
-      }),
-    );
+  await jobs.work({ batchSize: AT_ONCE, pollingIntervalSeconds: 1 }, async ({ alert }) => {
+    const next = await attend(deps, alert);
+    if (next !== null) await wake(alert, next);
   });
   const stop = await database.listen(
     ESCALATIONS_CHANNEL,
@@ -68,7 +56,7 @@ export async function startEscalation({ now = Date.now, ...given }: EscalationDe
   return {
     async close() {
       await stop();
-      await boss.stop({ graceful: true, timeout: 5000 });
+      await jobs.close();
     },
   };
 }

@@ -1,7 +1,7 @@
 // The weekly review as a job of pg-boss: Monday at three in the morning, each facility that has predictions.
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
-import type { Database } from '../store/index.ts';
+import { type Database, openJobs } from '../store/index.ts';
 import { reviewFacility } from './review.ts';
 
 const QUEUE = 'review-models';
@@ -18,16 +18,10 @@ export interface LearningJobDeps {
 
 /** Starts the job. Several processes may: pg-boss runs it once. A facility that fails does not hold the others back. */
 export async function startReviews({ database, model, log, now = Date.now }: LearningJobDeps): Promise<{ close(): Promise<void> }> {
-  const { PgBoss } = await import('pg-boss');
-  const boss = new PgBoss({ connectionString: database.url, schema: 'pgboss', max: 2, application_name: 'hub-learning' });
-  boss.on('error', error => log.warn({ problem: error.message }, 'the job queue has trouble'));
-  await boss.start();
-  if (!(await boss.getQueue(QUEUE))) await boss.createQueue(QUEUE, { policy: 'short' });
-  await boss.schedule(QUEUE, WEEKLY, {}, { tz: 'Asia/Tokyo' });
-  await boss.work(QUEUE, { pollingIntervalSeconds: 60 }, async () => {
-    await reviewAll({ database, model, log, now });
-  });
-  return { close: () => boss.stop({ graceful: true, timeout: 5000 }) };
+  const jobs = await openJobs<object>({ database, log, queue: QUEUE, scheduled: true });
+  await jobs.schedule(WEEKLY);
+  await jobs.work({ pollingIntervalSeconds: 60 }, () => reviewAll({ database, model, log, now }));
+  return { close: jobs.close };
 }
 
 /** Reviews each facility with predictions of the last week. */

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { Problem } from '../http/problem.ts';
 import { service } from '../identity/actor.ts';
-import type { Database } from '../store/index.ts';
+import { type Database, openJobs } from '../store/index.ts';
 import { writeAudit } from './audit.ts';
 import type { OpenRecords } from './open.ts';
 import type { RecordTables } from './tables.ts';
@@ -50,32 +50,12 @@ export async function startOutbox({
     log.info('no shared record platform is configured (HUB_PLATFORM_URL): documents wait in the outbox');
     return { close: async () => undefined };
   }
-  // Loaded here: the other roles open the record too, and need no job queue.
-  const { PgBoss } = await import('pg-boss');
-  const boss = new PgBoss({ connectionString: database.url, schema: 'pgboss', max: 2, schedule: false, application_name: 'hub-outbox' });
-  boss.on('error', error => log.warn({ problem: error.message }, 'the job queue has trouble'));
-  await boss.start();
-  // `short`: one job waits for a document at a time, while another may be at work on it.
-  if (!(await boss.getQueue(QUEUE))) await boss.createQueue(QUEUE, { policy: 'short' });
+  const jobs = await openJobs<{ id: string }>({
+    ...{ database, log, queue: QUEUE },
+    retry: { expireInSeconds: 60, retryLimit: 20, retryDelay: 2, retryBackoff: true, retryDelayMax: LONGEST_DELAY_SECONDS },
+  });
 
-  const wake = async (id: string, at: Date) => {
-    // A job that waits already may be due later than now: it is moved, not doubled.
-    const moved = await boss.update(QUEUE, { id }, { singletonKey: id, startAfter: at, match: 'all' });
-    if (moved.updated > 0) return;
-    await boss.send(
-      QUEUE,
-      { id },
-      {
-        singletonKey: id,
-        startAfter: at,
-        expireInSeconds: 60,
-        retryLimit: 20,
-        retryDelay: 2,
-        retryBackoff: true,
-        retryDelayMax: LONGEST_DELAY_SECONDS,
-      },
-    );
-  };
+  const wake = (id: string, at: Date) => jobs.wake(id, { id }, at);
   const wakeAll = async () => {
     const waiting = await tables.selectFrom('deliveries').select(['id', 'next_attempt']).where('state', '=', 'waiting').execute();
     for (const { id, next_attempt } of waiting) await wake(id, next_attempt ?? new Date());
@@ -157,9 +137,7 @@ export async function startOutbox({
     return { kind: REFUSALS.has(response.status) ? 'refused' : 'later', problem: `${response.status} ${wordsOf(text)}`.trim() };
   }
 
-  await boss.work<{ id: string }>(QUEUE, { batchSize: AT_ONCE, pollingIntervalSeconds: 2 }, async jobs => {
-    await Promise.all(jobs.map(job => deliver(job.data.id)));
-  });
+  await jobs.work({ batchSize: AT_ONCE, pollingIntervalSeconds: 2 }, ({ id }) => deliver(id));
   const stop = await database.listen(
     'outbox',
     () => void logged(wakeAll()),
@@ -169,7 +147,7 @@ export async function startOutbox({
   return {
     async close() {
       await stop();
-      await boss.stop({ graceful: true, timeout: 5000 });
+      await jobs.close();
     },
   };
 }
