@@ -1,6 +1,6 @@
 // The on-call list over HTTP, mounted at /api/alerts/on-call: read by those of the facility, changed by its managers.
 import { Hono } from 'hono';
-import { notAllowed, Problem } from '../http/problem.ts';
+import { Problem } from '../http/problem.ts';
 import { checked, readBody, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, requireRole } from '../identity/actor.ts';
@@ -39,7 +39,7 @@ export function onCallRoutes({ database, ways, staff, now = Date.now }: OnCallDe
     .put('/:facility', async context => {
       const facility = checked(resourceId, context.req.param('facility'));
       const { actor } = context.var;
-      if (!hasRole(actor, ['manager'], facility)) throw notAllowed();
+      requireRole(actor, ['manager'], facility);
       const list = await readBody(context, OnCallSchema);
       const unheard =
         list.steps.length > 0 && (['urgent', 'act'] as const).find(tier => !list.steps.some(step => step.tiers.includes(tier)));

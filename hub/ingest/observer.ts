@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { Client, ConnectPacket, PublishPacket } from 'aedes';
 import { z } from 'zod';
+import type { Connection } from '../../devices/conformance/index.ts';
 import { deviceUsername, isId } from '../../devices/index.ts';
 import type { Database } from '../store/index.ts';
 
@@ -32,18 +33,11 @@ export const observationTopic = (facility: string, device: string) => `hub/1/obs
 export type SignIn = 'accepted' | 'secret' | 'certificate' | 'client-id';
 /** One thing that was seen. `connection` names the connection it belongs to; `at` is ms since 1970; payloads are base64. */
 export type Sight =
-  | {
+  | ({
       kind: 'connect';
       connection: string;
-      at: number;
-      protocol: string;
-      level: number;
-      clientId: string;
-      clean: boolean;
-      keepAlive: number;
-      username: string | null;
       will: { topic: string; payload: string; qos: 0 | 1 | 2; retain: boolean } | null;
-    }
+    } & Pick<Connection, 'at' | 'protocol' | 'level' | 'clientId' | 'clean' | 'keepAlive' | 'username'>)
   | { kind: 'sign-in'; connection: string; result: SignIn; certificate: string | null }
   | { kind: 'subscribe'; connection: string; topic: string; allowed: boolean }
   | {

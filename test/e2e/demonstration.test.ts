@@ -126,8 +126,9 @@ test('live vitals of a resident are on the page, and come from the sensors', asy
 test('the hub takes every reading of the simulated devices', async () => {
   const manager = await signIn('facility manager');
   await manager.getByTestId('gateway').waitFor();
-  const { roles } = await (await manager.request.get('/api/session')).json();
-  const devices: DeviceView[] = await (await manager.request.get(`/api/devices?facility=${roles[0].organization}`)).json();
+  const { origin } = new URL(manager.url());
+  const { roles } = await (await manager.request.get(`${origin}/api/session`)).json();
+  const devices: DeviceView[] = await (await manager.request.get(`${origin}/api/devices?facility=${roles[0].organization}`)).json();
   expect(devices.filter(({ accepted }) => accepted > 0).length).toBeGreaterThan(40);
   expect(devices.filter(({ refused }) => refused > 0).map(({ device, refused }) => ({ device, refused }))).toEqual([]);
 });
