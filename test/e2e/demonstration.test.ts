@@ -79,12 +79,18 @@ test('a caregiver is told of the episode before it begins, and writes down what 
   await desk.locator('[data-testid^="tile-"]').first().waitFor();
   expect(await desk.locator('[data-testid^="tile-"]').count()).toBe(12);
 
-  await phone.getByTestId('alert-banner').waitFor({ timeout: (EPISODE_SECONDS + 30) * 1000 });
+  // Residents call for help meanwhile, and a call comes before a warning: it is taken, as a caregiver would.
+  const banner = phone.getByTestId('alert-banner');
+  const told = async () => {
+    const text = (await banner.count()) ? ((await banner.textContent()) ?? '') : '';
+    if (text && !text.includes(RESIDENT)) await banner.getByTestId('acknowledge').click();
+    return text;
+  };
+  await expect.poll(told, { timeout: (EPISODE_SECONDS + 30) * 1000 }).toContain(RESIDENT);
   expect(
     demo.lines.some(line => line.includes('the episode begins')),
     'the alert came before the episode',
   ).toBe(false);
-  await expect.poll(() => phone.getByTestId('alert-banner').textContent()).toContain(RESIDENT);
   await picture(desk, 'floor');
   await expectNoBarrier(desk);
 
