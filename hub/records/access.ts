@@ -42,31 +42,35 @@ function patientPredicate(
   return sql<boolean>`(${either(asSelf)} or (${either(related)} and ${deniable}))`;
 }
 
-/** SQL over a row of `resources r0`: whether the actor may do `action` with it. A resource with several patients needs the right for each. */
-export function resourcePredicate(actor: Actor, action: Action, type: string, now: Date): RawBuilder<boolean> {
+/**
+ * SQL over a row of `resources`, named `alias` in the query: whether the actor may do `action` with it. A resource with several patients
+ * needs the right for each. A search asks it of every resource it touches: what matches, what a chain goes through, what is included.
+ */
+export function resourcePredicate(actor: Actor, action: Action, type: string, now: Date, alias = 'r0'): RawBuilder<boolean> {
+  const of = (column: string) => sql.ref(`${alias}.${column}`);
   const person = patientPredicate(actor, action, now, {
     patient: sql`p.id`,
-    category: sql`r0.category`,
-    withheld: sql`r0.withheld`,
+    category: of('category'),
+    withheld: of('withheld'),
   });
   const seen = setupSeen(actor, type);
   const setup =
     seen === 'none'
       ? sql`false`
       : seen === 'all'
-        ? sql`r0.category = 'setup'`
-        : sql`(r0.category = 'setup' and exists (select 1 from search_reference o
-            where o.row = r0.row and o.param = 'organization' and o.target = any(${seen.organizations}::text[])))`;
-  return sql<boolean>`(${setup} or (r0.category <> 'setup' and r0.patients <> '{}' ${amongMine(groundsOf(actor, action))}
-    and not exists (select 1 from unnest(r0.patients) p(id) where not ${person})))`;
+        ? sql`${of('category')} = 'setup'`
+        : sql`(${of('category')} = 'setup' and exists (select 1 from search_reference o
+            where o.row = ${of('row')} and o.param = 'organization' and o.target = any(${seen.organizations}::text[])))`;
+  return sql<boolean>`(${setup} or (${of('category')} <> 'setup' and ${of('patients')} <> '{}' ${amongMine(groundsOf(actor, action), of('patients'))}
+    and not exists (select 1 from unnest(${of('patients')}) p(id) where not ${person})))`;
 }
 
 /** Lets the planner start from the actor's own patients when nothing else narrows the search. */
-function amongMine(grounds: Ground[]): RawBuilder<unknown> {
+function amongMine(grounds: Ground[], patients: RawBuilder<unknown>): RawBuilder<unknown> {
   if (grounds.some(ground => ground.kind === 'everyone')) return sql``;
   const self = grounds.filter(ground => ground.kind === 'self').flatMap(ground => ground.parties);
   const parties = grounds.filter(ground => ground.kind !== 'self').flatMap(ground => ground.parties);
-  return sql`and r0.patients && (${self}::text[] || array(select patient from patient_relations where party = any(${parties}::text[])))`;
+  return sql`and ${patients} && (${self}::text[] || array(select patient from patient_relations where party = any(${parties}::text[])))`;
 }
 
 /** Which of the patients (ids) the actor may do `action` with, in `category`. */
