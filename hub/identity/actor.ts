@@ -23,7 +23,21 @@ export interface Person {
   reference: string | null;
   roles: RoleAt[];
   language: 'ja' | 'en';
+  /** How it was proved who this is; missing: not known (a person made by the hub itself). */
+  factors?: readonly Factor[];
+  /** What carries this request; missing: a session. */
+  via?: 'session' | 'token' | 'share' | 'break-glass';
+  /** SMART scopes of the token (`patient/Observation.rs`): they narrow what the roles give, never widen it. Missing: no narrowing. */
+  scopes?: readonly string[];
+  /** Patient id that a token is limited to, for its `patient/…` scopes. */
+  onlyPatient?: string;
 }
+
+/**
+ * `link`: a link that was handed over; `passkey`: WebAuthn with the user verified (two factors in one); `hpki`: a clinician's card and its
+ * PIN; `oidc`: a patient by the national sign-in.
+ */
+export type Factor = 'link' | 'password' | 'totp' | 'backup-code' | 'passkey' | 'oidc' | 'hpki';
 
 /** A part of the hub that acts by itself: it has only the rights that `records/` gives its name. */
 export interface Service {

@@ -3,6 +3,7 @@
 export { accountsOf, type Reachable } from './accounts.ts';
 export {
   type Actor,
+  type Factor,
   hasRole,
   PERSON_ROLES,
   type Person,
