@@ -11,13 +11,20 @@ export interface Secrets {
   mqttInternal: string;
   /** Seed of the key that signs conformance reports. */
   bench: string;
+  /** Seals uploaded, recorded and generated files (32 bytes). */
+  files: Buffer;
 }
 
 /** Reads the secrets; all nodes of one hub must have the same HUB_SECRET, one machine alone makes its own. */
 export function readSecrets(config: Pick<Config, 'dataDirectory' | 'secret'>): Secrets {
   const root = config.secret ?? fileSecret(path.join(config.dataDirectory, 'secret'));
   const derived = (purpose: string) => createHmac('sha256', root).update(purpose).digest('base64url');
-  return { session: derived('session'), mqttInternal: derived('mqtt-internal'), bench: derived('bench') };
+  return {
+    session: derived('session'),
+    mqttInternal: derived('mqtt-internal'),
+    bench: derived('bench'),
+    files: Buffer.from(derived('files'), 'base64url'),
+  };
 }
 
 function fileSecret(file: string): string {

@@ -2,6 +2,7 @@
 export { freePort, type StoreProcess } from './child.ts';
 export { startEmbeddedInflux } from './embedded-influx.ts';
 export { startEmbeddedPostgres } from './embedded-postgres.ts';
+export { type FileStore, type FileStoreOptions, FileTooLarge, openFiles, type StoredFile } from './files.ts';
 export { type JobQueue, openJobs } from './jobs.ts';
 export type { SamplePoint } from './point.ts';
 export { type Database, migrate, type NoTables, openDatabase } from './postgres.ts';
