@@ -31,6 +31,8 @@ export interface Person {
   scopes?: readonly string[];
   /** Patient id that a token is limited to, for its `patient/…` scopes. */
   onlyPatient?: string;
+  /** Whoever holds a link that the patient made (`via` share): the link's id and the categories it opens. Such a person has no other right. */
+  share?: { id: string; categories: readonly string[] };
 }
 
 /**
@@ -42,7 +44,7 @@ export type Factor = 'link' | 'password' | 'totp' | 'backup-code' | 'passkey' | 
 /** A part of the hub that acts by itself: it has only the rights that `records/` gives its name. */
 export interface Service {
   kind: 'service';
-  name: 'ingest' | 'predict' | 'alerts' | 'outbox' | 'consult' | 'setup';
+  name: 'ingest' | 'predict' | 'alerts' | 'outbox' | 'consult' | 'phr' | 'setup';
 }
 
 export type Actor = Person | Service;

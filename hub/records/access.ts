@@ -28,7 +28,7 @@ function patientPredicate(
       : sql`(${category} = any(${ground.categories}::text[]) and exists (
           select 1 from patient_relations r
           where r.patient = ${patient} and r.kind = ${ground.kind} and r.party = any(${ground.parties}::text[])
-            and (r.until is null or r.until > ${now})))`,
+            and (r.until is null or r.until > ${now})) ${ground.kind === 'share' ? sql`and not ${withheld}` : sql``})`,
   );
   if (!asSelf.length && !related.length) return sql<boolean>`false`;
   const denied = sql`exists (

@@ -22,6 +22,7 @@ const SERVICE_NAMES: Readonly<Record<string, string>> = {
   alerts: '通知 (alerts)',
   outbox: '送信箱 (outbox)',
   consult: '診察 (consult)',
+  phr: '取り込み (phr)',
   setup: 'セットアップ (setup)',
 };
 

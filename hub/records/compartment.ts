@@ -3,7 +3,7 @@ import type { Encounter, Resource } from '@medplum/fhirtypes';
 import type { Definitions } from './definitions.ts';
 import type { Category } from './records.ts';
 import type { SearchRows } from './search-index.ts';
-import { ENCOUNTER_TYPE_SYSTEM, OWN } from './systems.ts';
+import { ENCOUNTER_TYPE_SYSTEM, ORIGIN_SYSTEM, OWN } from './systems.ts';
 
 /** Types that speak of no patient. */
 export const SETUP_TYPES: ReadonlySet<string> = new Set([
@@ -75,6 +75,7 @@ export function belongingOf(definitions: Definitions, resource: Resource, rows: 
 }
 
 function categoryOf(resource: Resource): Category {
+  if (resource.meta?.tag?.some(tag => tag.system === ORIGIN_SYSTEM && tag.code === 'phr')) return 'phr';
   if (resource.resourceType === 'Encounter' && isResidence(resource)) return 'demographics';
   if (resource.resourceType === 'Device') return 'vitals';
   // An alert passed on as a message or a task is about the risk, and those who may see the risk may see it.

@@ -3,14 +3,14 @@ import type { Resource } from '@medplum/fhirtypes';
 import type { Actor, Person, PersonRole, Service } from '../identity/actor.ts';
 import type { Action, Category } from './records.ts';
 
-export const CATEGORIES: readonly Category[] = ['demographics', 'consultation', 'document', 'vitals', 'risk', 'sharing'];
+export const CATEGORIES: readonly Category[] = ['demographics', 'consultation', 'document', 'vitals', 'risk', 'sharing', 'phr'];
 const READING: readonly Action[] = ['read', 'search', 'export'];
 const WRITING: readonly Action[] = ['create', 'update', 'delete'];
 
 /** A reason to be let in: the actor stands in `kind` to the patient through one of `parties`, and that opens `categories`. */
 export interface Ground {
-  kind: 'treats' | 'residence' | 'consulted' | 'self' | 'everyone';
-  /** `Organization/…`, `Practitioner/…` or, for `self`, a Patient id. */
+  kind: 'treats' | 'residence' | 'consulted' | 'share' | 'phr' | 'self' | 'everyone';
+  /** `Organization/…`, `Practitioner/…`, `urn:uuid:…` of a link that the patient made or, for `self`, a Patient id. */
   parties: string[];
   categories: Category[];
 }
@@ -21,7 +21,9 @@ const all = (actions: readonly Action[], categories: readonly Category[] = CATEG
   Object.fromEntries(categories.map(category => [category, actions]));
 
 /** A doctor of the organization that treats the patient. Only the patient changes what is shared. */
-const DOCTOR: Rule = { ...all([...READING, ...WRITING, 'join']), sharing: READING };
+const DOCTOR: Rule = { ...all([...READING, ...WRITING, 'join']), sharing: READING, phr: [] };
+/** What the patient brought along is for those whom the patient has given it, one by one. */
+const GIVEN_PHR: Rule = { phr: READING };
 /** Those who care for a resident see what care needs, and not what was said to the doctor. */
 const CAREGIVER: Rule = {
   demographics: ['read', 'search'],
@@ -59,11 +61,18 @@ const SERVICES: Readonly<Record<Service['name'], Rule>> = {
   alerts: { demographics: ['read', 'search'], vitals: ['read', 'search'], risk: ['read', 'search', 'create', 'update'] },
   consult: { demographics: ['read', 'search'], consultation: ['read', 'search', 'create', 'update', 'join'] },
   outbox: { document: ['read', 'search', 'export'], demographics: ['read', 'search'] },
+  phr: { demographics: ['read', 'search'], phr: ['read', 'search', 'create', 'delete'] },
 };
 
 /** The grounds on which the actor may do `action`; which of them hold for a patient is for the database to say. */
 export function groundsOf(actor: Actor, action: Action): Ground[] {
   if (actor.kind === 'service') return keep([{ kind: 'everyone', parties: [], categories: opened(SERVICES[actor.name], action) }]);
+  if (actor.share) {
+    const opens = CATEGORIES.filter(category => actor.share?.categories.includes(category));
+    return keep([
+      { kind: 'share', parties: [`urn:uuid:${actor.share.id}`], categories: action === 'read' || action === 'search' ? opens : [] },
+    ]);
+  }
   const grounds: Ground[] = [];
   if (actor.reference?.startsWith('Patient/')) {
     grounds.push({ kind: 'self', parties: [actor.reference.slice('Patient/'.length)], categories: opened(SELF, action) });
@@ -73,6 +82,7 @@ export function groundsOf(actor: Actor, action: Action): Ground[] {
     if (!right || !organization) continue;
     for (const kind of right.kinds)
       grounds.push({ kind, parties: [`Organization/${organization}`], categories: opened(right.rule, action) });
+    if (role === 'doctor') grounds.push({ kind: 'phr', parties: [`Organization/${organization}`], categories: opened(GIVEN_PHR, action) });
   }
   if (actor.reference?.startsWith('Practitioner/')) {
     const clinician = actor.roles.some(({ role }) => role === 'doctor' || role === 'specialist');
@@ -103,7 +113,7 @@ export function setupSeen(actor: Actor, type: string): 'all' | 'none' | { organi
   }
   // A patient can always see who the doctor is and where the doctor works.
   const open = ['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Questionnaire'].includes(type);
-  return actor.reference !== null && open ? 'all' : 'none';
+  return (actor.reference !== null || actor.share) && open ? 'all' : 'none';
 }
 
 /** What a patient may put into the own record; the rest is for those who treat. */
@@ -140,7 +150,13 @@ export function mayWriteSetup(actor: Actor, type: string, { organizations, roles
 export function roleOf(actor: Person): { role: string; organization: string; organizationName: string } {
   const order: PersonRole[] = ['doctor', 'specialist', 'caregiver', 'manager', 'maker', 'administrator', 'patient'];
   const held = [...actor.roles].sort((a, b) => order.indexOf(a.role) - order.indexOf(b.role))[0];
-  return held ?? { role: actor.reference?.startsWith('Patient/') ? 'patient' : 'none', organization: '', organizationName: '' };
+  return (
+    held ?? {
+      role: actor.share ? 'share' : actor.reference?.startsWith('Patient/') ? 'patient' : 'none',
+      organization: '',
+      organizationName: '',
+    }
+  );
 }
 
 const opened = (rule: Rule, action: Action): Category[] => CATEGORIES.filter(category => rule[category]?.includes(action));

@@ -12,8 +12,8 @@ export const CATEGORY_SYSTEM = `${OWN}:category`;
 
 export interface Relation {
   patient: string;
-  kind: 'treats' | 'residence' | 'consulted';
-  /** `Organization/…` or, for `consulted`, `Practitioner/…`. */
+  kind: 'treats' | 'residence' | 'consulted' | 'share' | 'phr';
+  /** `Organization/…`; for `consulted` `Practitioner/…`, for `share` `urn:uuid:…` of a link that the patient made. */
   party: string;
   since: Date | null;
   until: Date | null;
@@ -36,6 +36,7 @@ const idOf = (reference: string | undefined, type: string) =>
 export function relationsOf(resource: Resource, at: Date): Relation[] {
   if (resource.resourceType === 'Patient') return treats(resource);
   if (resource.resourceType === 'Encounter') return isResidence(resource) ? residence(resource) : consulted(resource, at);
+  if (resource.resourceType === 'Consent') return permits(resource);
   return [];
 }
 
@@ -65,6 +66,19 @@ function consulted(encounter: Encounter, at: Date): Relation[] {
   return [...new Set(parties)]
     .filter(party => party !== undefined && idOf(party, 'Practitioner') !== undefined)
     .map(party => ({ patient, kind: 'consulted', party: party!, since: null, until }));
+}
+
+/** What a permit of the patient opens for its period: the record to whoever holds a link (`urn:uuid:…`), or what the patient brought along to an organization. */
+function permits(consent: Consent): Relation[] {
+  const patient = idOf(consent.patient?.reference, 'Patient');
+  const { type, actor, period, class: classes } = consent.provision ?? {};
+  if (!patient || consent.status !== 'active' || type !== 'permit') return [];
+  const until = (period?.end && spanOf(period.end)?.high) || null;
+  const phr = classes?.some(coding => coding.system === CATEGORY_SYSTEM && coding.code === 'phr');
+  return (actor ?? []).flatMap(({ reference: { reference: party } }): Relation[] => {
+    if (party?.startsWith('urn:uuid:')) return [{ patient, kind: 'share', party, since: null, until }];
+    return phr && idOf(party, 'Organization') ? [{ patient, kind: 'phr', party: party!, since: null, until }] : [];
+  });
 }
 
 const startOf = (encounter: Encounter) => (encounter.period?.start ? (spanOf(encounter.period.start)?.low ?? null) : null);

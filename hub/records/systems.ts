@@ -30,5 +30,7 @@ export const BUNDLE_IDENTIFIER = 'http://jpfhir.jp/fhir/clins/bundle-identifier'
 export const RESOURCE_INSTANCE = 'http://jpfhir.jp/fhir/core/IdSystem/resourceInstance-identifier';
 /** Facility patient ID: this and the institution's ten digits. */
 export const FACILITY_PATIENT_PREFIX = 'urn:oid:1.2.392.100495.20.3.51.1';
+/** Tag of where a resource came from: `phr` is what the patient brought along (patient-generated health data). */
+export const ORIGIN_SYSTEM = `${OWN}:origin`;
 /** Tag of what is kept for completeness and would bury the rest on a page: a RiskAssessment of every hour. */
 export const HOURLY_TAG = { system: `${OWN}:tag`, code: 'hourly' };
