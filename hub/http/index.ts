@@ -5,3 +5,4 @@ export { notAllowed, notFound, notSignedIn, Problem, type ProblemBody, type Text
 export { checked, peerOf, readBody } from './request.ts';
 export type { HubEnv } from './server-types.ts';
 export { openSockets, type Sockets } from './sockets.ts';
+export { type Accepted, acceptUpload, type GivenFile, giveFile, readUpload } from './upload.ts';
