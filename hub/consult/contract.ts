@@ -129,6 +129,8 @@ const RtpCapabilities = z.looseObject({
 
 export const SOURCES = ['camera', 'microphone', 'screen', 'camera2'] as const;
 export type Source = (typeof SOURCES)[number];
+/** Sources that are pictures of something, not of the person: others may point at them. */
+export const PICTURES = ['camera', 'screen', 'camera2'] as const satisfies readonly Source[];
 
 /** Client → server. */
 export const Signal = {
@@ -156,6 +158,19 @@ export const Signal = {
   /** → ConsumerAnswer; starts paused, the client resumes it. */
   consume: z.object({ transport: z.uuid(), producer: z.uuid(), rtpCapabilities: RtpCapabilities }),
   resumeConsumer: z.object({ consumer: z.uuid() }),
+  /** What the viewer shows of a simulcast picture: the layer (0 the smallest), or null when it is not to be seen, and then nothing is sent. */
+  showConsumer: z.object({ consumer: z.uuid(), layer: z.number().int().min(0).max(2).nullable() }),
+  /** Where the person points: a share of the picture's width and height from its upper left corner; null takes the pointer away. */
+  point: z.object({
+    at: z
+      .object({
+        reference: z.string().max(100),
+        source: z.enum(PICTURES),
+        x: z.number().min(0).max(1),
+        y: z.number().min(0).max(1),
+      })
+      .nullable(),
+  }),
 } as const;
 export type SignalName = keyof typeof Signal;
 
@@ -191,6 +206,11 @@ export interface ProducerView {
   source: Source;
   paused: boolean;
 }
+/** Somebody's pointer on a picture in the room; `at` as in Signal.point. */
+export interface PointerView {
+  reference: string;
+  at: { reference: string; source: Source; x: number; y: number } | null;
+}
 export interface ChatMessage {
   id: string;
   reference: string;
@@ -207,6 +227,8 @@ export interface ConsultEvents {
   producer(view: ProducerView): void;
   producerClosed(payload: { producer: string }): void;
   chat(message: ChatMessage): void;
+  /** Sent as it comes: one that is late is worth nothing and may be lost. */
+  pointer(view: PointerView): void;
   /** The media worker of the room died or moved: set up transports anew (join again). */
   mediaLost(): void;
   ended(): void;

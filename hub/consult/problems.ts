@@ -23,6 +23,8 @@ export const hostsOnly = () =>
     ja: 'これは担当の医師だけができます。',
     en: 'Only the doctor in charge can do this.',
   });
+export const cannotPoint = () =>
+  new Problem(403, 'cannot-point', { ja: '指し示せるのは医療者だけです。', en: 'Only the clinicians and carers in the room can point.' });
 export const nobodyWaits = () =>
   new Problem(404, 'not-waiting', { ja: 'その人は待合室にいません。', en: 'That person is not in the waiting room.' });
 export const roomFull = (most: number) =>

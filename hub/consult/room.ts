@@ -7,13 +7,13 @@ import { type Person, service } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';
 import { chatOf, sendChat } from './chat.ts';
 import { CONSULTATION, type Consultations, type NoteState, type PatientFacts } from './consultations.ts';
-import type { ConsultEvents, EncounterView, JoinAnswer, ParticipantView } from './contract.ts';
+import type { ConsultEvents, EncounterView, JoinAnswer, ParticipantView, PointerView } from './contract.ts';
 import { patientOf } from './encounter-resource.ts';
 import type { Limits } from './limits.ts';
 import { LiveEncounter } from './live-encounter.ts';
 import { RoomMedia } from './media/room-media.ts';
 import type { MediaWorkers } from './media/workers.ts';
-import { encounterEnded, hostsOnly, nobodyWaits, notInRoom, notInvited, roomFull } from './problems.ts';
+import { cannotPoint, encounterEnded, hostsOnly, nobodyWaits, notInRoom, notInvited, roomFull } from './problems.ts';
 import type { Seat, Seats } from './seats.ts';
 
 /** A person's connection to the room. One per person: a second takes the place of the first. */
@@ -198,6 +198,12 @@ export class Room {
     });
     for (const each of this.#inRoom()) this.#emit(each, 'chat', message);
     return message;
+  }
+
+  /** Shows the others where somebody points. Patients watch. @throws Problem 403 */
+  point(here: Here, pointer: PointerView): void {
+    if (this.#seat(pointer.reference).role === 'patient') throw cannotPoint();
+    for (const each of this.#inRoom()) if (each !== here) each.socket.volatile.emit('pointer', pointer);
   }
 
   /** The connection of somebody who is inside. @throws Problem 409 */

@@ -96,6 +96,16 @@ export function attachSignalling({ namespace, limits, log, open }: SignallingDep
       await (await room().media()).resumeConsumer(reference, consumer);
       return {};
     },
+    async showConsumer({ socket, room }, { consumer, layer }) {
+      const { reference } = room().inside(socket);
+      await (await room().media()).showConsumer(reference, consumer, layer);
+      return {};
+    },
+    async point({ socket, room }, { at }) {
+      const { here, reference } = room().inside(socket);
+      room().point(here, { reference, at });
+      return {};
+    },
   };
 
   async function answer(caller: Caller, bucket: TokenBucket, name: string, payload: unknown): Promise<object> {

@@ -137,7 +137,7 @@ test('a draft that somebody else changed is not overwritten without asking', asy
 
 test('without camera and microphone one is told why and can still come in, see and write', async () => {
   const encounter = await planned();
-  const bare = await openBrowser({ devices: false });
+  const bare = await openBrowser({ devices: 0 });
   try {
     const specialist = await openAs(bare, clinic.specialist, `${server.url}/room/${encounter}`, { permissions: [] });
     await specialist.getByTestId('problem-camera').waitFor();

@@ -135,6 +135,21 @@ test("nobody reaches another's transports and producers", async () => {
   expect((await patient.join(encounter)).producers).toHaveLength(1);
 });
 
+test('a pointer reaches the others; patients watch, and a place outside the picture is refused', async () => {
+  const { doctor, patient } = await meet();
+  const at = { reference: clinic.patient.reference, source: 'camera', x: 0.25, y: 0.75 };
+  await doctor.do('point', { at });
+  await expect.poll(() => patient.heard('pointer').at(-1)).toEqual({ reference: clinic.doctor.reference, at });
+  await doctor.do('point', { at: null });
+  await expect.poll(() => patient.heard('pointer').at(-1)).toEqual({ reference: clinic.doctor.reference, at: null });
+  expect(doctor.heard('pointer')).toEqual([]);
+  expect(await patient.refused('point', { at })).toBe('cannot-point');
+  expect(await doctor.refused('point', { at: { ...at, x: 1.5 } })).toBe('bad-message');
+  expect(await doctor.refused('point', { at: { ...at, source: 'microphone' } })).toBe('bad-message');
+  expect(await doctor.refused('showConsumer', { consumer: crypto.randomUUID(), layer: 0 })).toBe('not-yours');
+  expect(await doctor.refused('showConsumer', { consumer: crypto.randomUUID(), layer: 7 })).toBe('bad-message');
+});
+
 test('malformed media is refused and the room goes on', async () => {
   const { doctor, patient } = await meet();
   const { transport } = await doctor.do<{ transport: string }>('openTransport', { direction: 'send' });

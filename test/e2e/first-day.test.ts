@@ -17,7 +17,7 @@ let hub: TestHub;
 let browser: Browser;
 
 beforeAll(async () => {
-  [hub, browser] = await Promise.all([startHub(), openBrowser({ devices: false })]);
+  [hub, browser] = await Promise.all([startHub(), openBrowser({ devices: 0 })]);
   if (shots) mkdirSync(shots, { recursive: true });
 });
 afterAll(async () => {

@@ -20,11 +20,11 @@ function chromiumBinary(): string | undefined {
   return process.env.CHROMIUM_BIN ?? found ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(file => existsSync(file));
 }
 
-/** `devices: false`: a computer whose camera and microphone are refused. */
-export function openBrowser({ devices = true } = {}): Promise<Browser> {
+/** `devices`: how many cameras are pretended; with 0, a computer whose camera and microphone are refused. */
+export function openBrowser({ devices = 1 } = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumBinary(),
-    args: [...FLAGS, ...(devices ? ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'] : [])],
+    args: [...FLAGS, ...(devices ? [`--use-fake-device-for-media-stream=device-count=${devices}`, '--use-fake-ui-for-media-stream'] : [])],
   });
 }
 

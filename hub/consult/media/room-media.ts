@@ -30,7 +30,7 @@ export interface RoomMediaOptions {
 /** First guess of what a viewer can take, bit/s; congestion control goes on from there. */
 const FIRST_BITRATE = 1_000_000;
 /** What a sender may send to the router in all, bit/s: camera, screen and second camera at their highest. */
-const MOST_INCOMING_BITRATE = 8_000_000;
+const MOST_INCOMING_BITRATE = 14_000_000;
 
 export class RoomMedia {
   readonly #room: RoomRouter;
@@ -160,6 +160,15 @@ export class RoomMedia {
     const consumer = this.#of(reference).consumers.get(id);
     if (!consumer) throw notYours();
     await consumer.resume();
+  }
+
+  /** Sends the viewer this layer at most, or nothing while the picture is not to be seen. */
+  async showConsumer(reference: string, id: string, layer: number | null): Promise<void> {
+    const consumer = this.#of(reference).consumers.get(id);
+    if (!consumer) throw notYours();
+    if (layer === null) return consumer.pause();
+    if (consumer.type !== 'simple') await consumer.setPreferredLayers({ spatialLayer: layer });
+    if (consumer.paused) await consumer.resume();
   }
 
   /** All producers but the asking person's own. */

@@ -1,8 +1,8 @@
 // A person's side of a consultation: joins, stays through cuts and restarts, and tells the page what it should show.
 import { Events } from './events.ts';
-import type { ChatMessage, EncounterView, JoinAnswer, ProducerView } from './hub.ts';
+import type { ChatMessage, EncounterView, JoinAnswer, PointerView, ProducerView, Source } from './hub.ts';
 import type { LocalMedia } from './local-media.ts';
-import { MediaSession } from './media-session.ts';
+import { MediaSession, pictureKey } from './media-session.ts';
 import { type Quality, QualityMeter } from './quality.ts';
 import { JOIN_AGAIN } from './reconnect-policy.ts';
 import type { RemoteTrack } from './remote-media.ts';
@@ -21,6 +21,8 @@ export interface ConsultClientEvents {
   chat: ChatMessage[];
   tracks: RemoteTrack[];
   quality: Quality;
+  /** Somebody else points, or no longer. */
+  pointer: PointerView;
   refused: SignalError;
 }
 
@@ -35,6 +37,7 @@ export class ConsultClient extends Events<ConsultClientEvents> {
   #phase: Phase = 'connecting';
   #session: MediaSession | undefined;
   #chat: ChatMessage[] = [];
+  readonly #shown = new Map<string, number | null>();
   #joining: Promise<void> | undefined;
   #again = false;
   #attempt = 0;
@@ -64,6 +67,7 @@ export class ConsultClient extends Events<ConsultClientEvents> {
     on('producer', (view: ProducerView) => void this.#session?.producer(view));
     on('producerClosed', ({ producer }) => this.#session?.producerClosed(producer));
     on('chat', message => this.#takeChat([...this.#chat, message]));
+    on('pointer', pointer => this.tell('pointer', pointer));
     on('ended', () => this.#finish('ended'));
     on('replaced', () => this.#finish('replaced'));
     addEventListener('online', this.#onOnline);
@@ -80,6 +84,17 @@ export class ConsultClient extends Events<ConsultClientEvents> {
   }
   say(text: string): Promise<object> {
     return this.#signalling.request('chat', { text });
+  }
+  /** Shows the others where one points; null takes the pointer away. What does not arrive is not said again: the next move follows. */
+  async point(at: PointerView['at']): Promise<void> {
+    if (this.#phase === 'in-room') await this.#signalling.request('point', { at }).catch(() => undefined);
+  }
+  /** How large the page shows a picture: layer 0 … 2, or null when it is not to be seen. The hub sends no more than that. */
+  async show(reference: string, source: Source, layer: number | null): Promise<void> {
+    const key = pictureKey({ reference, source });
+    if (this.#shown.get(key) === layer) return;
+    this.#shown.set(key, layer);
+    await this.#session?.show(key);
   }
   /** Ends the consultation for all; `ended` follows. @throws SignalError */
   async end(): Promise<void> {
@@ -170,7 +185,7 @@ export class ConsultClient extends Events<ConsultClientEvents> {
     if (this.#session && !this.#session.closed && answer.mediaKept) return this.#session.reconcile(answer.producers);
     this.#dropSession();
     this.#meter = new QualityMeter();
-    await MediaSession.open(this.#signalling, this.#local, answer, session => {
+    await MediaSession.open(this.#signalling, this.#local, this.#shown, answer, session => {
       this.#session = session;
       session.on('tracks', tracks => this.tell('tracks', tracks));
       session.on('lost', () => {

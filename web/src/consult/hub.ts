@@ -8,6 +8,7 @@ export type {
   EncounterView,
   JoinAnswer,
   ParticipantView,
+  PointerView,
   ProducerView,
   Source,
   TransportAnswer,

@@ -1,19 +1,19 @@
 // The media of one stay in the room: sends what the person has switched on, receives what the others send.
 import { Device, type types } from 'mediasoup-client';
+import { encodingsOf } from './encodings.ts';
 import { Events } from './events.ts';
-import type { JoinAnswer, ProducerView } from './hub.ts';
-import type { Device as LocalDevice, LocalMedia } from './local-media.ts';
+import type { JoinAnswer, ProducerView, Source } from './hub.ts';
+import type { LocalMedia } from './local-media.ts';
 import { RemoteMedia, type RemoteTrack } from './remote-media.ts';
 import { SignalError, type Signalling } from './signalling.ts';
 import { type HealedTransport, openTransport } from './transport.ts';
 
-/** Camera in three sizes; the SFU sends each viewer the largest that their line takes. bit/s */
-const CAMERA_ENCODINGS = [
-  { scaleResolutionDownBy: 4, maxBitrate: 150_000 },
-  { scaleResolutionDownBy: 2, maxBitrate: 500_000 },
-  { scaleResolutionDownBy: 1, maxBitrate: 1_500_000 },
-];
 const START_KBPS = 600;
+const SOURCES: readonly Source[] = ['microphone', 'camera', 'screen', 'camera2'];
+
+/** What the page shows of each picture (see `pictureKey`): a layer 0 … 2, null when it is not to be seen; all of it when missing. */
+export type Shown = ReadonlyMap<string, number | null>;
+export const pictureKey = ({ reference, source }: { reference: string; source: Source }): string => `${reference} ${source}`;
 
 export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefined }> {
   readonly #signalling: Signalling;
@@ -21,7 +21,8 @@ export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefine
   readonly #device: Device;
   readonly #remote = new RemoteMedia();
   readonly #consumers = new Map<string, types.Consumer>();
-  readonly #producers = new Map<LocalDevice, types.Producer>();
+  readonly #producers = new Map<Source, types.Producer>();
+  readonly #shown: Shown;
   /** Producers that are being taken in, so that no one is taken twice. */
   readonly #wanted = new Map<string, ProducerView>();
   #send: HealedTransport | undefined;
@@ -30,8 +31,9 @@ export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefine
   #stopListening: () => void = () => undefined;
   #closed = false;
 
-  private constructor(signalling: Signalling, local: LocalMedia, device: Device) {
+  private constructor(signalling: Signalling, local: LocalMedia, shown: Shown, device: Device) {
     super();
+    this.#shown = shown;
     this.#signalling = signalling;
     this.#local = local;
     this.#device = device;
@@ -41,12 +43,13 @@ export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefine
   static async open(
     signalling: Signalling,
     local: LocalMedia,
+    shown: Shown,
     joined: JoinAnswer,
     listener: (session: MediaSession) => void,
   ): Promise<MediaSession> {
     const device = await Device.factory();
     await device.load({ routerRtpCapabilities: joined.routerRtpCapabilities as types.RtpCapabilities });
-    const session = new MediaSession(signalling, local, device);
+    const session = new MediaSession(signalling, local, shown, device);
     listener(session);
     try {
       await session.#open(joined.producers);
@@ -69,7 +72,7 @@ export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefine
     const now = new Set(producers.map(view => view.producer));
     for (const producer of [...this.#wanted.keys()]) if (!now.has(producer)) this.producerClosed(producer);
     await Promise.all(producers.map(view => this.producer(view)));
-    for (const device of ['camera', 'microphone'] as const) this.#offer(device);
+    for (const source of SOURCES) this.#offer(source);
     this.#send?.heal();
     this.#receive?.heal();
   }
@@ -108,6 +111,7 @@ export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefine
       this.#consumers.set(view.producer, consumer);
       // Before anybody plays it: the key frame that resuming brings is then the first that is shown.
       await this.#signalling.request('resumeConsumer', { consumer: consumer.id });
+      await this.#show(view);
       this.#remote.set(latest, consumer.track);
       this.#tellTracks();
     } catch (error) {
@@ -118,6 +122,19 @@ export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefine
       // Else gone in the meantime, or the connection was cut: the next join brings the list again.
       console.debug('a producer could not be received', error);
     }
+  }
+
+  /** What the page shows of this picture has changed. */
+  async show(key: string): Promise<void> {
+    for (const view of this.#wanted.values()) if (pictureKey(view) === key) await this.#show(view);
+  }
+
+  async #show(view: ProducerView): Promise<void> {
+    const consumer = this.#consumers.get(view.producer);
+    const layer = this.#shown.get(pictureKey(view));
+    if (!consumer || layer === undefined) return;
+    // Without an answer: gone in the meantime, or the connection was cut, and the next join begins anew.
+    await this.#signalling.request('showConsumer', { consumer: consumer.id, layer }).catch(() => undefined);
   }
 
   producerClosed(producer: string): void {
@@ -143,31 +160,31 @@ export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefine
     this.#receive = await openTransport(this.#signalling, this.#device, 'receive', lost);
     this.#send = await openTransport(this.#signalling, this.#device, 'send', lost);
     if (this.#closed) return;
-    this.#stopListening = this.#local.on('change', device => this.#offer(device));
-    for (const device of ['microphone', 'camera'] as const) this.#offer(device);
+    this.#stopListening = this.#local.on('change', source => this.#offer(source));
+    for (const source of SOURCES) this.#offer(source);
     // What was announced since the join is in `wanted` already.
     const early = [...this.#wanted.values()];
     this.#wanted.clear();
     await Promise.all([...producers, ...early].map(view => this.producer(view)));
   }
 
-  /** Brings what is sent of a device in line with its state. One change at a time: mediasoup-client's producers are not for two hands. */
-  #offer(device: LocalDevice): void {
+  /** Brings what is sent of a source in line with its state. One change at a time: mediasoup-client's producers are not for two hands. */
+  #offer(source: Source): void {
     this.#sending = this.#sending
-      .then(() => (this.#closed ? undefined : this.#bring(device)))
+      .then(() => (this.#closed ? undefined : this.#bring(source)))
       .catch(error => console.debug('a device could not be sent', error));
   }
 
-  async #bring(device: LocalDevice): Promise<void> {
-    const { track, on } = this.#local.state(device);
-    const producer = this.#producers.get(device);
+  async #bring(source: Source): Promise<void> {
+    const { track, on } = this.#local.state(source);
+    const producer = this.#producers.get(source);
     if (producer && (producer.closed || !track)) {
-      this.#producers.delete(device);
+      this.#producers.delete(source);
       producer.close();
       await this.#signalling.request('closeProducer', { producer: producer.id }).catch(() => undefined);
     }
     if (!track) return;
-    if (!producer || producer.closed) return this.#produce(device, track, on);
+    if (!producer || producer.closed) return this.#produce(source, track, on);
     if (producer.track !== track) await producer.replaceTrack({ track });
     if (producer.paused === on) {
       if (on) producer.resume();
@@ -176,20 +193,20 @@ export class MediaSession extends Events<{ tracks: RemoteTrack[]; lost: undefine
     }
   }
 
-  async #produce(device: LocalDevice, track: MediaStreamTrack, on: boolean): Promise<void> {
-    const kind = device === 'camera' ? 'video' : 'audio';
+  async #produce(source: Source, track: MediaStreamTrack, on: boolean): Promise<void> {
+    const kind = source === 'microphone' ? 'audio' : 'video';
     const send = this.#send?.transport;
     if (!send || !this.#device.canProduce(kind)) return;
     const producer = await send.produce({
       track,
       stopTracks: false,
       disableTrackOnPause: false,
-      ...(kind === 'video'
-        ? { encodings: CAMERA_ENCODINGS, codecOptions: { videoGoogleStartBitrate: START_KBPS } }
-        : { codecOptions: { opusFec: true, opusDtx: true } }),
-      appData: { source: device },
+      ...(source === 'microphone'
+        ? { codecOptions: { opusFec: true, opusDtx: true } }
+        : { encodings: encodingsOf(source, track), codecOptions: { videoGoogleStartBitrate: START_KBPS } }),
+      appData: { source },
     });
-    this.#producers.set(device, producer);
+    this.#producers.set(source, producer);
     if (!on) {
       producer.pause();
       await this.#signalling.request('pauseProducer', { producer: producer.id, paused: true });

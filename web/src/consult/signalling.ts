@@ -1,6 +1,6 @@
 // Requests and events of namespace /consult over one socket.io connection.
 import { io, type Socket } from 'socket.io-client';
-import type { Acknowledged, ConsultEvents, ConsumerAnswer, JoinAnswer, TransportAnswer } from './hub.ts';
+import type { Acknowledged, ConsultEvents, ConsumerAnswer, JoinAnswer, PointerView, TransportAnswer } from './hub.ts';
 import { ANSWER_WITHIN, SOCKET } from './reconnect-policy.ts';
 
 /** What each request carries and answers (see Signal in the hub's contract). */
@@ -18,6 +18,8 @@ export interface Requests {
   pauseProducer: [{ producer: string; paused: boolean }, object];
   consume: [{ transport: string; producer: string; rtpCapabilities: unknown }, ConsumerAnswer];
   resumeConsumer: [{ consumer: string }, object];
+  showConsumer: [{ consumer: string; layer: number | null }, object];
+  point: [{ at: PointerView['at'] }, object];
 }
 
 /** A request that the hub refused, with its words; `no-answer` when the connection was lost on the way. */

@@ -1,6 +1,6 @@
 // What the room's page shows, kept in step with the consultation client.
 
-import type { ChatMessage } from '../../consult/hub.ts';
+import type { ChatMessage, PointerView, Source } from '../../consult/hub.ts';
 import {
   ConsultClient,
   type Device,
@@ -9,6 +9,7 @@ import {
   type Phase,
   type Quality,
   type RemoteTrack,
+  type Shown,
 } from '../../consult/index.ts';
 import { ApiError } from '../../shared/api.ts';
 import type { EncounterView, ParticipantView } from '../../shared/hub.ts';
@@ -28,6 +29,10 @@ export class RoomState {
   refused = $state.raw<ApiError | null>(null);
   camera = $state.raw<DeviceState>({ track: null, on: true, problem: null });
   microphone = $state.raw<DeviceState>({ track: null, on: true, problem: null });
+  screen = $state.raw<DeviceState>({ track: null, on: true, problem: null });
+  camera2 = $state.raw<DeviceState>({ track: null, on: true, problem: null });
+  /** Where people point, the own pointer among them. */
+  pointers = $state.raw<PointerView[]>([]);
   readonly id: string;
   readonly self: string;
   readonly local = new LocalMedia();
@@ -36,8 +41,8 @@ export class RoomState {
   constructor(id: string, self: string) {
     this.id = id;
     this.self = self;
-    this.local.on('change', device => {
-      this[device] = { ...this.local.state(device) };
+    this.local.on('change', source => {
+      this[source] = { ...this.local.state(source) };
     });
   }
 
@@ -75,6 +80,29 @@ export class RoomState {
     else this.local.setOn(device, !this[device].on);
   }
 
+  /** The screen or a second camera: shown to the others, or no longer. */
+  toggleShown(source: Shown, deviceId?: string): Promise<void> {
+    if (!this[source].track) return this.local.show(source, deviceId);
+    this.local.hide(source);
+    return Promise.resolve();
+  }
+  /** How large the page shows a picture of somebody else (see ConsultClient.show). */
+  shows(reference: string, source: Source, layer: number | null): void {
+    void this.#client?.show(reference, source, layer);
+  }
+  get mayPoint(): boolean {
+    return this.own !== undefined && this.own.role !== 'patient';
+  }
+  /** Moves the own pointer; null takes it away. */
+  point(at: PointerView['at']): void {
+    this.#point({ reference: this.self, at });
+    void this.#client?.point(at);
+  }
+  #point(view: PointerView): void {
+    const others = this.pointers.filter(({ reference }) => reference !== view.reference);
+    this.pointers = view.at ? [...others, view] : others;
+  }
+
   join(): void {
     if (this.#client) return;
     sessionStorage.setItem(inside(this.id), 'yes');
@@ -85,7 +113,12 @@ export class RoomState {
       this.step = phase;
       if (phase === 'ended' || phase === 'left' || phase === 'refused' || phase === 'replaced') this.#over();
     });
-    client.on('encounter', view => (this.encounter = view));
+    client.on('encounter', view => {
+      this.encounter = view;
+      const present = new Set(view.participants.filter(person => person.presence === 'present').map(person => person.reference));
+      this.pointers = this.pointers.filter(({ reference }) => present.has(reference));
+    });
+    client.on('pointer', pointer => this.#point(pointer));
     client.on('chat', messages => (this.chat = messages));
     client.on('tracks', tracks => (this.tracks = tracks));
     client.on('quality', quality => (this.quality = quality));

@@ -1,10 +1,35 @@
 // Words of the room: devices and their problems, the line, who is where. For patients in やさしい日本語.
+import type { Source } from '../../consult/hub.ts';
 import type { Device, DeviceProblem, Grade } from '../../consult/index.ts';
 import type { ParticipantView, PersonRole, Text } from '../../shared/hub.ts';
 
 export const deviceName: Record<Device, Text> = {
   camera: { ja: 'カメラ', en: 'Camera' },
   microphone: { ja: 'マイク', en: 'Microphone' },
+};
+
+/** What a picture shows. */
+export const pictureName: Record<Exclude<Source, 'microphone'>, Text> = {
+  camera: { ja: 'カメラ', en: 'Camera' },
+  screen: { ja: '画面', en: 'Screen' },
+  camera2: { ja: '2台目のカメラ', en: 'Second camera' },
+};
+/** Why the screen or a second camera could not be shown; a choice that was called off needs no words. */
+export const shownProblem: Partial<Record<DeviceProblem, Text>> = {
+  missing: {
+    ja: '2台目のカメラが見つかりません。つないでから、もう一度選んでください。',
+    en: 'No second camera was found. Connect one, then choose it again.',
+  },
+  busy: {
+    ja: 'そのカメラは、別のアプリか1台目として使われています。',
+    en: 'That camera is in use by another program, or as the first one.',
+  },
+  insecure: {
+    ja: 'このアドレスでは映せません。https で始まるアドレスで開いてください。',
+    en: 'This works only at an address that begins with https.',
+  },
+  ended: { ja: '2台目のカメラが外れました。', en: 'The second camera was disconnected.' },
+  other: { ja: '映せませんでした。もう一度試してください。', en: 'It could not be shown. Try again.' },
 };
 
 /** What happened to a device and what to do. */
