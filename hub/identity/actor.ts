@@ -19,7 +19,7 @@ export interface Person {
   session: string;
   /** As shown to others in a room, e.g. `山田 太郎`. */
   name: string;
-  /** `Practitioner/…` or `Patient/…`; null for an administrator without one. */
+  /** `Practitioner/…`, `Patient/…` or, who acts for a patient, `RelatedPerson/…`; null for an administrator without one. */
   reference: string | null;
   roles: RoleAt[];
   language: 'ja' | 'en';
@@ -33,6 +33,12 @@ export interface Person {
   onlyPatient?: string;
   /** Whoever holds a link that the patient made (`via` share): the link's id and the categories it opens. Such a person has no other right. */
   share?: { id: string; categories: readonly string[] };
+  /** Patient id for whom this person acts (a guardian, family); what they may see is in the patient's consents. */
+  actsFor?: string;
+  /** Works under an emergency grant (`via` break-glass) and has no other right meanwhile: the grant's id. */
+  emergency?: { grant: string };
+  /** Why this person looks, when it is not for treatment (v3-ActReason). */
+  purpose?: 'HRESCH' | 'HOPERAT';
 }
 
 /**
@@ -44,7 +50,7 @@ export type Factor = 'link' | 'password' | 'totp' | 'backup-code' | 'passkey' | 
 /** A part of the hub that acts by itself: it has only the rights that `records/` gives its name. */
 export interface Service {
   kind: 'service';
-  name: 'ingest' | 'predict' | 'alerts' | 'outbox' | 'consult' | 'phr' | 'setup';
+  name: 'ingest' | 'predict' | 'alerts' | 'outbox' | 'consult' | 'documents' | 'phr' | 'setup';
 }
 
 export type Actor = Person | Service;

@@ -34,6 +34,11 @@ const CATEGORIES: Readonly<Record<string, Category>> = {
   Media: 'document',
   Binary: 'document',
   DiagnosticReport: 'document',
+  AllergyIntolerance: 'summary',
+  Condition: 'summary',
+  MedicationRequest: 'summary',
+  MedicationStatement: 'summary',
+  Immunization: 'summary',
   Observation: 'vitals',
   RiskAssessment: 'risk',
   Flag: 'risk',
@@ -55,12 +60,23 @@ const INDICATION = 'http://jpfhir.jp/fhir/clins/CodeSystem/JP_ehrshrs_indication
 const WITHHELD = new Set(['UNINFORMED', 'UNDELIVERED']);
 
 /**
+ * Whether the patient must not see it yet: by a tag of its own, or of anything it carries (a bundle's entries, what is contained). What is
+ * inside cannot be cut out of a signed document, so the whole is held back.
+ */
+export function isWithheld(resource: Resource): boolean {
+  if (resource.meta?.tag?.some(tag => tag.system === INDICATION && WITHHELD.has(tag.code ?? ''))) return true;
+  const carried = 'contained' in resource ? (resource.contained ?? []) : [];
+  const entries = resource.resourceType === 'Bundle' ? (resource.entry ?? []).flatMap(({ resource: inside }) => inside ?? []) : [];
+  return [...carried, ...entries].some(isWithheld);
+}
+
+/**
  * Finds the patients (ids) a resource belongs to by the Patient compartment of FHIR R4, and its category.
  * The subject decides alone where there is one: a patient who only performed or received something does not own it.
  */
 export function belongingOf(definitions: Definitions, resource: Resource, rows: SearchRows): Belonging {
   const type = resource.resourceType;
-  const withheld = (resource.meta?.tag ?? []).some(tag => tag.system === INDICATION && WITHHELD.has(tag.code ?? ''));
+  const withheld = isWithheld(resource);
   if (type === 'Patient') return { patients: resource.id ? [resource.id] : [], category: 'demographics', withheld };
   const parameters = definitions.compartment(type);
   const owner = ['subject', 'patient'].filter(name => parameters.includes(name));

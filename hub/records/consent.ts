@@ -1,16 +1,19 @@
-// Who may do what with a person's data, as one table: by relation, role and category. Patients' denials are laid over it in access.ts.
+// Who may do what with a person's data, as one table: by relation, role and category. What patients decide is laid over it in access.ts.
 import type { Resource } from '@medplum/fhirtypes';
 import type { Actor, Person, PersonRole, Service } from '../identity/actor.ts';
-import type { Action, Category } from './records.ts';
+import type { Purpose } from './provisions.ts';
+import { type Action, CATEGORIES, type Category } from './records.ts';
 
-export const CATEGORIES: readonly Category[] = ['demographics', 'consultation', 'document', 'vitals', 'risk', 'sharing', 'phr'];
 const READING: readonly Action[] = ['read', 'search', 'export'];
 const WRITING: readonly Action[] = ['create', 'update', 'delete'];
 
 /** A reason to be let in: the actor stands in `kind` to the patient through one of `parties`, and that opens `categories`. */
 export interface Ground {
-  kind: 'treats' | 'residence' | 'consulted' | 'share' | 'phr' | 'self' | 'everyone';
-  /** `Organization/…`, `Practitioner/…`, `urn:uuid:…` of a link that the patient made or, for `self`, a Patient id. */
+  kind: 'treats' | 'residence' | 'consulted' | 'share' | 'phr' | 'granted' | 'emergency' | 'self' | 'everyone';
+  /**
+   * `Organization/…`, `Practitioner/…`, `urn:uuid:…` of a link that the patient made; for `granted` also `RelatedPerson/…`; for `self` a
+   * Patient id; for `emergency` the id of an emergency grant.
+   */
   parties: string[];
   categories: Category[];
 }
@@ -37,6 +40,7 @@ const CONSULTED: Rule = {
   document: [...READING, 'create'],
   vitals: [...READING, 'create'],
   risk: [...READING, 'create'],
+  summary: [...READING, 'create'],
   demographics: READING,
 };
 const CONSULTED_CARER: Rule = { consultation: ['read', 'search', 'join'], demographics: ['read', 'search'] };
@@ -60,9 +64,22 @@ const SERVICES: Readonly<Record<Service['name'], Rule>> = {
   predict: { demographics: ['read', 'search'], vitals: ['read', 'search'], risk: ['read', 'search', 'create', 'update'] },
   alerts: { demographics: ['read', 'search'], vitals: ['read', 'search'], risk: ['read', 'search', 'create', 'update'] },
   consult: { demographics: ['read', 'search'], consultation: ['read', 'search', 'create', 'update', 'join'] },
+  // Says of a document that it was replaced, stamps it, and takes documents over from the shared platform.
+  documents: {
+    document: ['read', 'search', 'create', 'update'],
+    consultation: ['read', 'search', 'create', 'update'],
+    vitals: ['read', 'search', 'create', 'update'],
+    demographics: ['read', 'search'],
+    sharing: ['read', 'search'],
+  },
   outbox: { document: ['read', 'search', 'export'], demographics: ['read', 'search'] },
   phr: { demographics: ['read', 'search'], phr: ['read', 'search', 'create', 'delete'] },
 };
+
+/** What may be opened in an emergency, and what a permit of the patient can open to those who care but do not treat. */
+export const EMERGENCY: readonly Category[] = ['demographics', 'summary'];
+const TO_CARERS = CATEGORIES.filter(category => category !== 'sharing' && category !== 'phr');
+const LOOKING: readonly Action[] = ['read', 'search'];
 
 /** The grounds on which the actor may do `action`; which of them hold for a patient is for the database to say. */
 export function groundsOf(actor: Actor, action: Action): Ground[] {
@@ -73,7 +90,9 @@ export function groundsOf(actor: Actor, action: Action): Ground[] {
       { kind: 'share', parties: [`urn:uuid:${actor.share.id}`], categories: action === 'read' || action === 'search' ? opens : [] },
     ]);
   }
-  const grounds: Ground[] = [];
+  if (actor.emergency)
+    return LOOKING.includes(action) ? [{ kind: 'emergency', parties: [actor.emergency.grant], categories: [...EMERGENCY] }] : [];
+  const grounds: Ground[] = LOOKING.includes(action) ? grantable(actor) : [];
   if (actor.reference?.startsWith('Patient/')) {
     grounds.push({ kind: 'self', parties: [actor.reference.slice('Patient/'.length)], categories: opened(SELF, action) });
   }
@@ -94,6 +113,32 @@ export function groundsOf(actor: Actor, action: Action): Ground[] {
   return keep(grounds);
 }
 
+/** As whom a patient can permit the actor to look: by name, as staff of an organization, as one who acts for the patient. */
+function grantable(actor: Person): Ground[] {
+  if (actor.reference?.startsWith('RelatedPerson/')) return [{ kind: 'granted', parties: [actor.reference], categories: [...CATEGORIES] }];
+  if (!actor.reference?.startsWith('Practitioner/')) return [];
+  const at = (roles: readonly PersonRole[]) =>
+    actor.roles.filter(held => roles.includes(held.role) && held.organization).map(held => `Organization/${held.organization}`);
+  const clinics = at(CLINICIANS);
+  const grounds: Ground[] = [];
+  if (clinics.length) grounds.push({ kind: 'granted', parties: [actor.reference, ...clinics], categories: [...CATEGORIES] });
+  const cares = at(['caregiver', 'manager']);
+  if (cares.length) grounds.push({ kind: 'granted', parties: [actor.reference, ...cares], categories: TO_CARERS });
+  return grounds;
+}
+const CLINICIANS: readonly PersonRole[] = ['doctor', 'specialist'];
+
+/** Whether a permit that names nobody means the actor too: all who treat, at whichever hospital. */
+export const isClinician = (actor: Actor): boolean => actor.kind === 'person' && actor.roles.some(({ role }) => CLINICIANS.includes(role));
+
+/** Why the actor looks, as a consent names it. Nobody says so of themselves: it follows from who they are. */
+export function purposeOf(actor: Actor): Purpose {
+  if (actor.kind === 'service') return ['setup', 'outbox'].includes(actor.name) ? 'HOPERAT' : 'TREAT';
+  if (actor.emergency) return 'ETREAT';
+  if (actor.share || /^(Patient|RelatedPerson)\//.test(actor.reference ?? '')) return 'PATRQT';
+  return actor.purpose ?? 'TREAT';
+}
+
 /** As whom a patient can deny the actor: the own reference and every organization the actor works for. */
 export function deniableAs(actor: Actor): string[] {
   if (actor.kind === 'service') return [];
@@ -111,7 +156,7 @@ export function setupSeen(actor: Actor, type: string): 'all' | 'none' | { organi
     const organizations = actor.roles.filter(({ role }) => role === 'maker').map(({ organization }) => `Organization/${organization}`);
     return type === 'Device' || type === 'Location' ? { organizations } : 'none';
   }
-  // A patient can always see who the doctor is and where the doctor works.
+  // A patient, and who acts for one, can always see who the doctor is and where the doctor works.
   const open = ['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'Questionnaire'].includes(type);
   return (actor.reference !== null || actor.share) && open ? 'all' : 'none';
 }

@@ -1,19 +1,8 @@
 // What the record area says over HTTP besides FHIR itself (/fhir/R4).
 import type { Text } from '../http/problem.ts';
 
-/** GET /api/records/deliveries (administrator; a doctor for the own documents) */
-export interface DeliveryView {
-  id: string;
-  document: string;
-  title: string;
-  state: 'waiting' | 'delivered' | 'refused';
-  attempts: number;
-  nextAttempt: string | null;
-  deliveredAt: string | null;
-  /** The platform's words when it refused, or why it could not be reached. */
-  problem: string | null;
-}
-// POST /api/records/deliveries/:id/retry (administrator)
+export type { DeliveryView } from './documents/contract.ts';
+import type { Category } from './records.ts';
 
 /** GET /api/records/audit?patient=ID&from=ISO&to=ISO&limit=N (administrator; a patient for the own record) */
 export interface AuditView {
@@ -46,8 +35,44 @@ export interface TimelineEntry {
 export interface SharingView {
   organization: string;
   name: string;
-  /** Why they could see it at all: treats, lives-there, consulted. */
-  relation: 'treats' | 'residence' | 'consulted';
+  /** Why they could see it at all: treats, lives-there, consulted; `permitted`: because the patient said so. */
+  relation: 'treats' | 'residence' | 'consulted' | 'permitted';
+  /** Whether anything is open. */
   allowed: boolean;
   since: string | null;
+  /** What its people could see at most by their work, and what of that is open now. */
+  usual: Category[];
+  open: Category[];
+}
+
+/** One decision of the patient: a Consent. */
+export interface SharingRule {
+  consent: string;
+  effect: 'permit' | 'deny';
+  /** `Organization/…`, `Practitioner/…`; null: everyone. */
+  party: string | null;
+  /** Name of the party; null: everyone. */
+  name: string | null;
+  /** Null: everything. */
+  categories: Category[] | null;
+  /** v3-ActReason; null: whatever for. */
+  purposes: string[] | null;
+  from: string | null;
+  until: string | null;
+  decidedAt: string | null;
+  standing: 'now' | 'later' | 'over' | 'ended';
+}
+
+/** GET /api/records/sharing/rules (patient) */
+export interface SharingRules {
+  rules: SharingRule[];
+  /** Every change, newest first. */
+  history: { at: string; by: string; change: 'decided' | 'ended' | 'again' | 'changed'; rule: SharingRule }[];
+}
+
+/** GET /api/records/sharing/people?name= (patient): whom a rule can name. */
+export interface Shareable {
+  party: string;
+  name: string;
+  kind: 'organization' | 'practitioner';
 }

@@ -4,8 +4,12 @@ import type { Bundle, Resource, ResourceType } from '@medplum/fhirtypes';
 import type { Text } from '../http/problem.ts';
 import type { Actor } from '../identity/actor.ts';
 
-/** What kind of a person's data is touched; consent provisions speak of these. `phr`: what the patient brought along, of whatever type. */
-export type Category = 'demographics' | 'consultation' | 'document' | 'vitals' | 'risk' | 'sharing' | 'phr';
+/**
+ * What kind of a person's data is touched; consent provisions speak of these. `summary`: medicine, allergies, diseases, vaccinations.
+ * `phr`: what the patient brought along, of whatever type.
+ */
+export const CATEGORIES = ['demographics', 'summary', 'consultation', 'document', 'vitals', 'risk', 'sharing', 'phr'] as const;
+export type Category = (typeof CATEGORIES)[number];
 export type Action = 'read' | 'search' | 'create' | 'update' | 'delete' | 'join' | 'export';
 
 /** Notification { patient } (Patient id): who may see this patient may have changed. Live streams ask again. */

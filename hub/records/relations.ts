@@ -1,30 +1,17 @@
-// What a resource says about who stands how to a patient, and what the patient denies: kept as rows beside it for consent to join on.
-import type { Consent, ConsentProvision, Encounter, Patient, Resource } from '@medplum/fhirtypes';
+// What a resource says about who stands how to a patient: kept as rows beside it for consent to join on.
+import type { Consent, Encounter, Patient, Resource } from '@medplum/fhirtypes';
 import { isResidence } from './compartment.ts';
 import { spanOf } from './dates.ts';
-import type { Category } from './records.ts';
-import { OWN } from './systems.ts';
+import { CATEGORY_SYSTEM } from './provisions.ts';
 
 /** How many days after the end of a consultation those who took part may still read. */
 export const CONSULTED_DAYS = 30;
-/** Consent.provision.class of a category of ours. */
-export const CATEGORY_SYSTEM = `${OWN}:category`;
 
 export interface Relation {
   patient: string;
   kind: 'treats' | 'residence' | 'consulted' | 'share' | 'phr';
   /** `Organization/…`; for `consulted` `Practitioner/…`, for `share` `urn:uuid:…` of a link that the patient made. */
   party: string;
-  since: Date | null;
-  until: Date | null;
-}
-
-export interface Denial {
-  patient: string;
-  /** `Organization/…` or `Practitioner/…`; null denies everyone but the patient. */
-  party: string | null;
-  /** null denies all. */
-  category: Category | null;
   since: Date | null;
   until: Date | null;
 }
@@ -82,28 +69,3 @@ function permits(consent: Consent): Relation[] {
 }
 
 const startOf = (encounter: Encounter) => (encounter.period?.start ? (spanOf(encounter.period.start)?.low ?? null) : null);
-
-/** Denials that follow from a Consent: each deny provision, at the root or nested, for each of its actors and categories. */
-export function denialsOf(resource: Resource): Denial[] {
-  if (resource.resourceType !== 'Consent' || resource.status !== 'active') return [];
-  const patient = idOf(resource.patient?.reference, 'Patient');
-  if (!patient || !resource.provision) return [];
-  return provisions(resource).flatMap(({ actor, class: classes, period }) => {
-    const since = (period?.start && spanOf(period.start)?.low) || null;
-    const until = (period?.end && spanOf(period.end)?.high) || null;
-    const parties: (string | null)[] = actor?.length ? actor.map(entry => entry.reference.reference ?? null) : [null];
-    const named = (classes ?? []).filter(coding => coding.system === CATEGORY_SYSTEM).map(coding => coding.code as Category);
-    const categories: (Category | null)[] = named.length ? named : [null];
-    return parties.flatMap(party => categories.map(category => ({ patient, party, category, since, until })));
-  });
-}
-
-function provisions(consent: Consent): ConsentProvision[] {
-  const found: ConsentProvision[] = [];
-  const walk = (provision: ConsentProvision) => {
-    if (provision.type === 'deny') found.push(provision);
-    for (const inner of provision.provision ?? []) walk(inner);
-  };
-  walk(consent.provision!);
-  return found;
-}

@@ -3,8 +3,9 @@ import type { Resource } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { type Belonging, belongingOf } from './compartment.ts';
 import type { Definitions } from './definitions.ts';
+import { provisionsOf } from './provisions.ts';
 import { RIGHTS_CHANNEL } from './records.ts';
-import { denialsOf, relationsOf } from './relations.ts';
+import { relationsOf } from './relations.ts';
 import { type SearchRows, searchRows } from './search-index.ts';
 import type { Connection } from './tables.ts';
 
@@ -100,13 +101,15 @@ async function clearRows(connection: Connection, row: string) {
   await sql`with a as (delete from search_token where row = ${row}), b as (delete from search_reference where row = ${row}),
       c as (delete from search_date where row = ${row}), d as (delete from search_string where row = ${row}),
       e as (delete from patient_relations where source = ${row})
-    delete from patient_denials where source = ${row}`.execute(connection);
+    delete from patient_provisions where source = ${row}`.execute(connection);
 }
 
 async function insertRows(connection: Connection, row: string, { resource, at, rows }: Version) {
   const type = resource.resourceType;
   const relations = relationsOf(resource, at);
-  const denials = denialsOf(resource);
+  const provisions = JSON.stringify(
+    provisionsOf(resource).map(provision => ({ ...provision, named: [...new Set(provision.parties.flat())] })),
+  );
   const iso = (date: Date | null) => date?.toISOString() ?? null;
   // One statement for all index rows: a resource has some dozens, and each round trip would cost more than the insert.
   await sql`with
@@ -120,8 +123,9 @@ async function insertRows(connection: Connection, row: string, { resource, at, r
       select ${row}::bigint, ${type}, * from unnest(${rows.strings.map(r => r.param)}::text[], ${rows.strings.map(r => r.folded)}::text[], ${rows.strings.map(r => r.exact)}::text[])),
     p as (insert into patient_relations (source, patient, kind, party, since, until)
       select ${row}::bigint, * from unnest(${relations.map(r => r.patient)}::text[], ${relations.map(r => r.kind)}::text[], ${relations.map(r => r.party)}::text[], ${relations.map(r => iso(r.since))}::timestamptz[], ${relations.map(r => iso(r.until))}::timestamptz[]))
-    insert into patient_denials (source, patient, party, category, since, until)
-      select ${row}::bigint, * from unnest(${denials.map(r => r.patient)}::text[], ${denials.map(r => r.party)}::text[], ${denials.map(r => r.category)}::text[], ${denials.map(r => iso(r.since))}::timestamptz[], ${denials.map(r => iso(r.until))}::timestamptz[])`.execute(
+    insert into patient_provisions (source, node, parent, patient, effect, grants, parties, named, categories, purposes, since, until)
+      select ${row}::bigint, * from jsonb_to_recordset(${provisions}::jsonb) v(node int, parent int, patient text, effect text, grants boolean,
+        parties jsonb, named text[], categories text[], purposes text[], since timestamptz, until timestamptz)`.execute(
     connection,
   );
 }

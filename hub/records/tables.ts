@@ -1,6 +1,9 @@
 // The record area's tables as Kysely sees them (migrations/001-records.ts), and the two ways to reach them: pool or transaction.
 import type { ColumnType, Generated, Kysely, Transaction } from 'kysely';
 import type { Text } from '../http/problem.ts';
+import type { DeliveryView, DocumentKind, DraftContent } from './documents/contract.ts';
+
+type DeliveryState = DeliveryView['state'];
 
 type Stamp = ColumnType<Date, Date | undefined, Date>;
 type NullableStamp = ColumnType<Date | null, Date | null | undefined, Date | null>;
@@ -37,7 +40,13 @@ export type RecordTables = {
     patients: string[];
     refused: string[];
     allowed: boolean;
+    /** v3-ActReason. */
+    purpose: string | null;
+    /** `Patient/…` for whom somebody else acted. */
+    on_behalf: string | null;
+    journal: string | null;
   };
+  audit_chain: { number: Generated<string>; event: string; hash: Buffer | null };
   notes: {
     encounter: string;
     patient: string;
@@ -52,6 +61,7 @@ export type RecordTables = {
     signed_at: NullableStamp;
     signed_by: string | null;
     document: string | null;
+    withheld: ColumnType<'UNINFORMED' | 'UNDELIVERED' | null, 'UNINFORMED' | 'UNDELIVERED' | null | undefined, 'UNINFORMED' | 'UNDELIVERED' | null>;
   };
   deliveries: {
     id: Generated<string>;
@@ -61,13 +71,48 @@ export type RecordTables = {
     title: string;
     patient: string;
     author: string;
-    state: ColumnType<'waiting' | 'delivered' | 'refused', 'waiting' | undefined, 'waiting' | 'delivered' | 'refused'>;
+    state: ColumnType<DeliveryState, DeliveryState | undefined, DeliveryState>;
     attempts: Generated<number>;
     created_at: Stamp;
     next_attempt: NullableStamp;
     delivered_at: NullableStamp;
     problem: string | null;
+    /** Bundle identifier of what is deleted at the platform before this is registered. */
+    replaces: ColumnType<string | null, string | null | undefined, string | null>;
+    step: ColumnType<'delete' | 'register', 'delete' | 'register' | undefined, 'delete' | 'register'>;
+    deleted_at: NullableStamp;
+    reason: ColumnType<string | null, string | null | undefined, string | null>;
   };
+  document_drafts: {
+    id: string;
+    kind: DocumentKind;
+    patient: string;
+    encounter: string | null;
+    content: ColumnType<DraftContent, string, string>;
+    addressee: string | null;
+    withheld: 'UNINFORMED' | 'UNDELIVERED' | null;
+    replaces: string | null;
+    reason: string | null;
+    replies_to: string | null;
+    version: number;
+    author: string;
+    author_name: string;
+    created_at: Stamp;
+    updated_at: Stamp;
+    confirmed_at: NullableStamp;
+    confirmed_by: string | null;
+    document: string | null;
+  };
+  document_stamps: {
+    provenance: string;
+    document: string;
+    patient: string;
+    state: ColumnType<'waiting' | 'stamped', 'waiting' | undefined, 'waiting' | 'stamped'>;
+    attempts: Generated<number>;
+    next_attempt: Stamp;
+    problem: string | null;
+  };
+  document_files: { bundle: string; version: string | number; sha256: string; content: Buffer; made_at: Generated<Date> };
 };
 
 /** A pool or a transaction on it. */

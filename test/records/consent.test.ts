@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Person } from '../../hub/identity/index.ts';
 import type { Category } from '../../hub/records/index.ts';
-import { CATEGORY_SYSTEM } from '../../hub/records/relations.ts';
+import { CATEGORY_SYSTEM } from '../../hub/records/provisions.ts';
 import type { Database } from '../../hub/store/index.ts';
 import { freshDatabase } from '../harness/index.ts';
 import { person, type SmallWorld, smallWorld } from './people.ts';

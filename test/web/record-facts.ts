@@ -39,9 +39,33 @@ export function recordFacts(now: number, ago: Ago) {
     },
   ];
   const sharing: SharingView[] = [
-    { organization: 'shima', name: '青島診療所', relation: 'treats', allowed: true, since: ago(90_000) },
-    { organization: 'himawari', name: '特別養護老人ホーム ひまわり', relation: 'residence', allowed: true, since: ago(50_000) },
-    { organization: 'daigaku', name: '中央大学病院 神経内科', relation: 'consulted', allowed: false, since: null },
+    {
+      organization: 'shima',
+      name: '青島診療所',
+      relation: 'treats',
+      allowed: true,
+      since: ago(90_000),
+      usual: ['demographics', 'summary', 'document'],
+      open: ['demographics', 'summary', 'document'],
+    },
+    {
+      organization: 'himawari',
+      name: '特別養護老人ホーム ひまわり',
+      relation: 'residence',
+      allowed: true,
+      since: ago(50_000),
+      usual: ['demographics', 'vitals', 'risk'],
+      open: ['demographics', 'vitals'],
+    },
+    {
+      organization: 'daigaku',
+      name: '中央大学病院 神経内科',
+      relation: 'consulted',
+      allowed: false,
+      since: null,
+      usual: ['demographics', 'consultation'],
+      open: [],
+    },
   ];
   const audit: AuditView[] = [
     {
