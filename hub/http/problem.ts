@@ -6,9 +6,17 @@ export interface Text {
   en: string;
 }
 
+/** One fault among several: where, what is wrong, and for a check by rules which rule, with words for it in Japanese. */
+export interface ProblemDetail {
+  path: string;
+  message: string;
+  rule?: string;
+  ja?: string;
+}
+
 /** Body of every refused request: `{ error: { code, ja, en, details? } }`. */
 export interface ProblemBody {
-  error: Text & { code: string; details?: { path: string; message: string }[] };
+  error: Text & { code: string; details?: ProblemDetail[] };
 }
 
 /**
@@ -19,13 +27,13 @@ export class Problem extends Error {
   readonly status: ContentfulStatusCode;
   readonly code: string;
   readonly text: Text;
-  readonly details?: { path: string; message: string }[];
+  readonly details?: ProblemDetail[];
 
   constructor(
     status: ContentfulStatusCode,
     code: string,
     text: Text,
-    options: { cause?: unknown; details?: { path: string; message: string }[] } = {},
+    options: { cause?: unknown; details?: ProblemDetail[] } = {},
   ) {
     super(`${code}: ${text.en}`, { cause: options.cause });
     this.name = 'Problem';

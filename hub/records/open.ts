@@ -10,6 +10,7 @@ import { writeAudit } from './audit.ts';
 import { openDefinitions } from './definitions.ts';
 import { RouterRepository } from './fhir-repository.ts';
 import { problemIn } from './outcome.ts';
+import { openProfiles, type ProfileSource } from './profiles/index.ts';
 import type { Records, Repository } from './records.ts';
 import { GuardedRepository, type Identified, type RecordContext } from './repository.ts';
 import { residentsOf } from './residents.ts';
@@ -24,20 +25,22 @@ export interface OpenRecords extends Records {
 
 /**
  * Opens the record on a migrated database. Takes some 150 ms and 40 MB; definitions of a resource type are read when it is first used.
- * `now` is the clock of versions, relations and consent.
+ * `packages` are the profiles that resources are held to; `now` is the clock of versions, relations and consent.
  */
 export async function openRecords({
   database,
   log,
+  packages = {},
   now = () => new Date(),
 }: {
   database: Database;
   log: Logger;
+  packages?: ProfileSource;
   now?: () => Date;
 }): Promise<OpenRecords> {
   const begun = performance.now();
   const connection = database.kysely.withTables<RecordTables>();
-  const context: RecordContext = { connection, definitions: openDefinitions(), now };
+  const context: RecordContext = { connection, definitions: openDefinitions(), profiles: openProfiles(packages), now };
   log.debug({ ms: Math.round(performance.now() - begun) }, 'record opened');
   const router = new FhirRouter();
   const guarded = (actor: Actor) => new GuardedRepository(context, actor);

@@ -9,6 +9,7 @@ import { allowedPatients, resourcePredicate } from './access.ts';
 import { type AuditEntry, wordsFor, writeAudit } from './audit.ts';
 import { groundsOf, inOwnName, mayWriteSetup, PATIENT_WRITES, type SetupFacts, setupSeen } from './consent.ts';
 import type { Definitions } from './definitions.ts';
+import type { Profiles } from './profiles/index.ts';
 import type { Action } from './records.ts';
 import { relationsOf } from './relations.ts';
 import { MAX_COUNT, runSearch } from './search.ts';
@@ -21,6 +22,7 @@ export interface RecordContext {
   /** The pool. */
   connection: Connection;
   definitions: Definitions;
+  profiles: Profiles;
   now: () => Date;
 }
 
@@ -75,7 +77,7 @@ export class GuardedRepository {
 
   /** @throws Problem 403, 422. With `id`, the resource gets that id, which must be free. */
   async create(resource: Resource, id: string = randomUUID()): Promise<Identified> {
-    validate(this.context.definitions, resource);
+    validate(this.context, resource);
     return this.within(inside => inside.#insert(resource, id));
   }
 
@@ -125,7 +127,7 @@ export class GuardedRepository {
 
   /** @throws Problem 404, 403, 422; 409 when `meta.versionId` or `ifMatch` is not the newest version. */
   async update(resource: Identified, ifMatch?: string): Promise<Identified> {
-    validate(this.context.definitions, resource);
+    validate(this.context, resource);
     return this.within(inside => inside.#replace(resource, ifMatch ?? resource.meta?.versionId));
   }
 

@@ -6,7 +6,7 @@ import { openRecords } from '../records/index.ts';
 import { runRole } from './role.ts';
 
 await runRole('ingest', async ({ config, log, database, samples, secrets }) => {
-  const records = await openRecords({ database, log });
+  const records = await openRecords({ database, log, packages: config.packages });
   const authority = config.mqtts ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
   const ingest = await startIngest({
     ...{ config, database, samples, records, authority, log },

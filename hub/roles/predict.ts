@@ -7,7 +7,7 @@ import { openRecords, startOutbox } from '../records/index.ts';
 import { runRole } from './role.ts';
 
 await runRole('predict', async ({ config, log, database, samples, secrets }) => {
-  const records = await openRecords({ database, log });
+  const records = await openRecords({ database, log, packages: config.packages });
   const alerts = openAlerts({ database, records, log });
   const outbox = await startOutbox({ config, database, records, log });
   const reach = openReach({ config, database, records });

@@ -3,6 +3,7 @@ import { validateResource } from '@medplum/core';
 import type { Bundle, Composition, CompositionSection, ElementDefinition, Resource, StructureDefinition } from '@medplum/fhirtypes';
 import { describe, expect, test } from 'vitest';
 import { openDefinitions } from '../../hub/records/definitions.ts';
+import { openProfiles } from '../../hub/records/profiles/index.ts';
 import { referral } from '../../hub/records/referral.ts';
 import { BUNDLE_IDENTIFIER, FACILITY_PATIENT_PREFIX, INSTITUTION_NUMBER, INSURED_PERSON } from '../../hub/records/systems.ts';
 import { validate } from '../../hub/records/validation.ts';
@@ -10,6 +11,7 @@ import { examples, jpfhir, packageFiles } from './fhir-package.ts';
 import { name } from './people.ts';
 
 const definitions = openDefinitions();
+const checks = { definitions, profiles: openProfiles() };
 if (!jpfhir) console.warn('The Japanese guides (jpfhir) are not beside the project: their tests are skipped.');
 
 /** Published examples that are no valid R4: single values where R4 has lists, a document without a date. */
@@ -68,7 +70,7 @@ function sampleDocument(): Bundle & { entry: { resource: Resource }[] } {
 }
 
 test('the document is valid FHIR R4', () => {
-  expect(() => validate(definitions, sampleDocument())).not.toThrow();
+  expect(() => validate(checks, sampleDocument())).not.toThrow();
 });
 
 describe.skipIf(!jpfhir)('with the published guides', () => {
@@ -78,10 +80,10 @@ describe.skipIf(!jpfhir)('with the published guides', () => {
       if (!definitions.kept(resource.resourceType)) continue;
       const known = Object.entries(KNOWN_FAULTS).find(([fault]) => file.endsWith(fault))?.[1];
       if (known) {
-        expect(() => validate(definitions, resource), file).toThrow(known);
+        expect(() => validate(checks, resource), file).toThrow(known);
         continue;
       }
-      expect(() => validate(definitions, resource), file).not.toThrow();
+      expect(() => validate(checks, resource), file).not.toThrow();
       valid++;
     }
     expect(valid).toBeGreaterThan(80);
