@@ -45,9 +45,28 @@ export function adaptationOf(past: Iterable<PastOutcome>, now: number): Adaptati
   return { offset: Math.max(-FARTHEST, Math.min(FARTHEST, offset)), weight };
 }
 
+/** Of the episodes that a person was warned of, this share at least must still be warned of when the person is predicted lower. */
+export const KEPT_RECALL = 0.8;
+
+/**
+ * Draws a lowering back until KEPT_RECALL of the person's own warned episodes stay warned of: fewer false alerts are never bought with
+ * more missed episodes than that. `peaks` is, for each of them, the highest probability before its onset; `act` the level of alerts.
+ */
+export function keepingRecall(adaptation: Adaptation, peaks: readonly number[], act: number): Adaptation {
+  if (adaptation.offset >= 0 || !peaks.length) return adaptation;
+  // An episode stays warned of while its peak, moved by the offset, reaches the level.
+  const lowest = peaks.map(peak => logit(act) - logit(peak)).sort((a, b) => a - b);
+  const least = Math.min(0, lowest[Math.ceil(KEPT_RECALL * lowest.length) - 1]!);
+  return { ...adaptation, offset: Math.max(adaptation.offset, least) };
+}
+
+const logit = (probability: number) => {
+  const inside = Math.min(1 - EDGE, Math.max(EDGE, probability));
+  return Math.log(inside / (1 - inside));
+};
+
 /** The probability for this person. Keeps the order of a person's probabilities; NaN stays NaN. */
 export function adapted({ offset }: Adaptation, probability: number): number {
   if (offset === 0 || Number.isNaN(probability)) return probability;
-  const inside = Math.min(1 - EDGE, Math.max(EDGE, probability));
-  return sigmoid(Math.log(inside / (1 - inside)) + offset);
+  return sigmoid(logit(probability) + offset);
 }

@@ -8,7 +8,7 @@ import { runNetwork } from './network.ts';
 import { scaleRow } from './scaling.ts';
 import { REASON_GROUPS, type ReasonGroup } from './words.ts';
 
-export { type Adaptation, adaptationOf, adapted, type PastOutcome, UNADAPTED } from './adaptation.ts';
+export { type Adaptation, adaptationOf, adapted, KEPT_RECALL, keepingRecall, type PastOutcome, UNADAPTED } from './adaptation.ts';
 export { type AlertLevels, decide, type LastAlert, REFRACTORY } from './alert-rule.ts';
 export { type Backend, chooseBackend } from './backend.ts';
 export { HOUR, MINUTE, type Sample, WATCHED, WATCHED_PROFILES, type WatchedProfile } from './channels.ts';

@@ -81,4 +81,13 @@ export async function levelsByBudget(
   return found;
 }
 
+/** The level of alerts at a facility, as the shipped model's probability: its budget's for this card, else the card's own. */
+export async function actInForce(
+  connection: Connection,
+  facility: string,
+  card: Pick<ModelCard, 'name' | 'version' | 'levels'> = readCard(),
+): Promise<number> {
+  return (await levelsByBudget(connection, card, [facility])).get(facility)?.act ?? card.levels.act;
+}
+
 export const versionName = ({ name, version }: { name: string; version: string }): string => `${name} ${version}`;

@@ -28,6 +28,8 @@ export interface PredictionView {
   coverage: number;
   reasons: Reason[];
   abstained: Text | null;
+  /** What was added to the log odds to fit the model to this person, by what caregivers recorded; null or missing for nothing. */
+  personal?: number | null;
   model: { name: string; version: string };
 }
 

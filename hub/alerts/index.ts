@@ -1,7 +1,7 @@
 // Alerts: raised, seen at once by the right caregivers, escalated by the on-call list, acknowledged, and closed with what happened.
 export { type AlertDeps, type Alerts, openAlerts } from './alerts.ts';
 export { askDoctor, type RequestConsultation } from './ask-doctor.ts';
-export { readCard } from './budget.ts';
+export { actInForce, readCard } from './budget.ts';
 export { budgetRoutes } from './budget-routes.ts';
 export { openHandovers } from './handover.ts';
 export { handoverRoutes } from './handover-routes.ts';

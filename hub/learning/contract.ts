@@ -49,6 +49,35 @@ export interface ReviewView {
   conclusion: Text;
 }
 
+/** A value that fits the model to one person, reckoned from what caregivers recorded of this person. */
+export interface PersonValueView {
+  id: string;
+  /** Patient id. */
+  patient: string;
+  /** Counts the values of this person; the version of a prediction names it as `~1`. */
+  number: number;
+  /** Added to the log odds: below 0, this person is predicted lower than others. */
+  offset: number;
+  state: 'proposed' | 'adopted' | 'former' | 'declined';
+  /** Recorded outcomes it rests on, and what the value would have done to the same alerts. */
+  figures: {
+    episode: number;
+    prevented: number;
+    false: number;
+    missed: number;
+    /** Of the false ones, so many would have come with the value too. */
+    falseWith: number;
+    /** Episodes whose risk reached the level, and so many of them with the value. */
+    warnedOf: number;
+    warnedOfWith: number;
+    /** Of the missed ones, so many would have been missed with the value too. */
+    missedWith: number;
+  };
+  proposedAt: string;
+  decidedAt: string | null;
+  decidedBy: string | null;
+}
+
 /** GET /api/learning/:facility */
 export interface LearningView {
   facility: string;
@@ -58,6 +87,8 @@ export interface LearningView {
   versions: ModelVersionView[];
   /** Newest first, at most a year. */
   reviews: ReviewView[];
+  /** Residents with a value for them, each with the newest first; those of the version in force. */
+  people: { patient: string; name: string; values: PersonValueView[] }[];
   mayDecide: boolean;
 }
 
@@ -66,6 +97,10 @@ export interface LearningView {
 export const Adopt = z.object({ version: z.uuid().nullable() });
 /** POST /api/learning/:facility/decline: a proposed version → LearningView */
 export const Decline = z.object({ version: z.uuid() });
+/** POST /api/learning/:facility/person: a proposed or former value of a resident, or null to predict as for everybody → LearningView */
+export const AdoptPerson = z.object({ patient: resourceId, value: z.uuid().nullable() });
+/** POST /api/learning/:facility/person/decline: a proposed value → LearningView */
+export const DeclinePerson = z.object({ patient: resourceId, value: z.uuid() });
 /** POST /api/learning/:facility/episodes: an episode that nobody was warned of (caregiver, manager). */
 export const MissedEpisode = z.object({
   patient: resourceId,

@@ -1,13 +1,14 @@
 // The weekly look at one facility: what the probabilities were worth, whether they drift, and, if enough is known, a better calibration to propose.
-import { alertOutcomes } from '../alerts/index.ts';
+import { actInForce, alertOutcomes } from '../alerts/index.ts';
 import type { Text } from '../http/problem.ts';
 import { predictionsForLearning } from '../predict/index.ts';
 import type { Database } from '../store/index.ts';
 import type { ReviewView } from './contract.ts';
 import { missedEpisodes } from './missed.ts';
-import { figuresOf, fitRecalibration, ratioWithInterval, recalibrated, stabilityIndex } from './recalibrate.ts';
+import { reviewPeople } from './people.ts';
+import { AS_SHIPPED, figuresOf, fitRecalibration, ratioWithInterval, recalibrated, stabilityIndex } from './recalibrate.ts';
 import { keepReview } from './reviews.ts';
-import { propose } from './versions.ts';
+import { propose, tuningsInForce } from './versions.ts';
 import { type Labelled, labelled } from './windows.ts';
 
 const DAY = 86_400_000;
@@ -32,7 +33,7 @@ export interface ReviewOptions {
   now: number;
 }
 
-/** Reviews a facility, keeps the review, and proposes a version where it is better on windows it was not fitted on. */
+/** Reviews a facility, keeps the review, proposes a version where it is better on windows it was not fitted on, and values for single people. */
 export async function reviewFacility({ database, facility, base, horizonMinutes, now }: ReviewOptions): Promise<ReviewView> {
   const from = now - SPAN;
   // What is to come within the horizon is not known yet.
@@ -73,6 +74,13 @@ export async function reviewFacility({ database, facility, base, horizonMinutes,
     conclusion: concluded(version, stability),
   };
   await keepReview(database, facility, review);
+  const tuning = (await tuningsInForce(database, base)).get(facility) ?? { version: base, ...AS_SHIPPED };
+  await reviewPeople({
+    ...{ database, facility, alerts, missed, horizonMinutes, now },
+    version: tuning.version,
+    calibrate: probability => recalibrated(tuning, probability),
+    act: await actInForce(database.kysely, facility),
+  });
   return review;
 
   async function proposal(all: Labelled[]): Promise<'proposed' | 'few' | 'no-better'> {

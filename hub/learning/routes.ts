@@ -6,11 +6,12 @@ import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, type Person, requireRole } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
-import { Adopt, Decline, type LearningView, MissedEpisode } from './contract.ts';
+import { Adopt, AdoptPerson, Decline, DeclinePerson, type LearningView, MissedEpisode } from './contract.ts';
 import { reportMissed } from './missed.ts';
+import { adoptPersonValue, declinePersonValue, personValuesOf } from './person-values.ts';
 import { reviewFacility } from './review.ts';
 import { reviewsOf } from './reviews.ts';
-import { adopt, decline, shippedVersion, versionsOf } from './versions.ts';
+import { adopt, decline, shippedVersion, tuningsInForce, versionsOf } from './versions.ts';
 
 const DAY = 86_400_000;
 const OLDEST_REPORT = 60 * DAY;
@@ -35,13 +36,35 @@ export function learningRoutes({ database, records, currentModel, now = Date.now
     const [versions, reviews] = await Promise.all([versionsOf(database, facility, model.version), reviewsOf(database, facility)]);
     const adopted = versions.find(version => version.state === 'adopted');
     const shipped = shippedVersion(model.version, !adopted);
+    const current = adopted ?? shipped;
     return {
       facility,
-      current: adopted ?? shipped,
+      current,
+      people: await peopleOf(actor, facility, current.version),
       versions: [...versions, shipped],
       reviews,
       mayDecide: hasRole(actor, ['manager'], facility),
     };
+  };
+  const peopleOf = async (actor: Person, facility: string, version: string): Promise<LearningView['people']> => {
+    const residents = await records.residents(actor, facility);
+    const values = await personValuesOf(
+      database,
+      version,
+      residents.map(({ patient }) => patient),
+    );
+    return residents.flatMap(({ patient, name }) => {
+      const own = values.filter(value => value.patient === patient);
+      return own.length ? [{ patient, name, values: own }] : [];
+    });
+  };
+  /** The version that a value of a resident of this facility has to belong to. */
+  const personBase = async (actor: Person, facility: string, patient: string, what: { ja: string; en: string }) => {
+    const may = hasRole(actor, ['manager'], facility);
+    const lives = may && (await records.residents(actor, facility)).some(resident => resident.patient === patient);
+    await records.audit({ actor, action: 'update', what, patient, allowed: lives });
+    if (!lives) throw notAllowed();
+    return (await tuningsInForce(database, (await modelNow()).version)).get(facility)?.version ?? (await modelNow()).version;
   };
   const facilityOf = (context: { req: { param(name: 'facility'): string } }) => checked(resourceId, context.req.param('facility'));
   const decided = async (actor: Person, facility: string, what: { ja: string; en: string }) => {
@@ -78,6 +101,24 @@ export function learningRoutes({ database, records, currentModel, now = Date.now
       const { version } = await readBody(context, Decline);
       await decided(actor, facility, { ja: '予測の版を使わないと決める', en: 'decline a version of the model' });
       await decline(database, { facility, version, by: actor.name, at: new Date(now()) });
+      return context.json(await view(actor, facility));
+    })
+    .post('/:facility/person', async context => {
+      const facility = facilityOf(context);
+      const { actor } = context.var;
+      const { patient, value } = await readBody(context, AdoptPerson);
+      const what = { ja: 'この人に合わせた予測の値を決める', en: 'decide on the value that fits the model to this person' };
+      const base = await personBase(actor, facility, patient, what);
+      await adoptPersonValue(database, { facility, patient, base, value, by: actor.name, at: new Date(now()) });
+      return context.json(await view(actor, facility));
+    })
+    .post('/:facility/person/decline', async context => {
+      const facility = facilityOf(context);
+      const { actor } = context.var;
+      const { patient, value } = await readBody(context, DeclinePerson);
+      const what = { ja: 'この人に合わせた予測の値を使わないと決める', en: 'decline the value that fits the model to this person' };
+      await personBase(actor, facility, patient, what);
+      await declinePersonValue(database, { patient, value, by: actor.name, at: new Date(now()) });
       return context.json(await view(actor, facility));
     })
     .post('/:facility/episodes', async context => {

@@ -29,6 +29,18 @@ export interface CycleInput {
   standsFor: number;
   /** What a facility changes of the model. */
   tuningOf(facility: string): Tuning;
+  /** What fits this version of the model to a person; undefined for who is predicted as everybody. */
+  personalOf?(patient: string, version: string): Personal | undefined;
+}
+
+/** A value of one person, in force. */
+export interface Personal {
+  /** Of the model with this value, as predictions carry it. */
+  version: string;
+  /** Added to the log odds. */
+  offset: number;
+  /** Keeps the order of probabilities. */
+  adapt(probability: number): number;
 }
 
 /** The model as one facility uses it. */
@@ -40,7 +52,7 @@ export interface Tuning {
 }
 
 /** Predicts for all residents and moves `standing` on. No effects besides. */
-export function predictCycle({ model, residents, windowOf, standing, now, standsFor, tuningOf }: CycleInput): NewPrediction[] {
+export function predictCycle({ model, residents, windowOf, standing, now, standsFor, tuningOf, personalOf }: CycleInput): NewPrediction[] {
   const found = residents.map(resident => {
     const window = windowOf(resident.patient);
     return { resident, vector: window ? featuresAt(window, now) : null };
@@ -54,7 +66,12 @@ export function predictCycle({ model, residents, windowOf, standing, now, stands
     const result = byPatient.get(resident.patient);
     const tuning = tuningOf(resident.facility);
     const base = result ? result.probabilities[primary]! : null;
-    const probability = base === null ? null : tuning.calibrate(base);
+    const personal = personalOf?.(resident.patient, tuning.version);
+    const shown = (shipped: number) => {
+      const calibrated = tuning.calibrate(shipped);
+      return personal ? personal.adapt(calibrated) : calibrated;
+    };
+    const probability = base === null ? null : shown(base);
     const before = standing.get(resident.patient);
     const level = levelOf(probability, before?.level, tuning.levels);
     const since = before?.level === level ? before.since : now;
@@ -67,15 +84,14 @@ export function predictCycle({ model, residents, windowOf, standing, now, stands
       horizonMinutes: model.alertHorizon,
       probability,
       baseProbability: base,
-      probabilities: result
-        ? Object.fromEntries(model.horizons.map((horizon, h) => [horizon, tuning.calibrate(result.probabilities[h]!)]))
-        : {},
+      probabilities: result ? Object.fromEntries(model.horizons.map((horizon, h) => [horizon, shown(result.probabilities[h]!)])) : {},
       coverage: vector?.coverage ?? 0,
-      reasons: (result?.reasons ?? []).map(reason => ({ ...reason, weight: probability! - tuning.calibrate(base! - reason.weight) })),
+      reasons: (result?.reasons ?? []).map(reason => ({ ...reason, weight: probability! - shown(base! - reason.weight) })),
       abstained: result ? null : whyNot(vector),
       level,
       levelSince: since,
-      model: { name: model.name, version: tuning.version },
+      personal: result && personal ? personal.offset : null,
+      model: { name: model.name, version: personal?.version ?? tuning.version },
     };
   });
 }

@@ -25,6 +25,8 @@ export interface NewPrediction {
   abstained: Text | null;
   level: Level;
   levelSince: number;
+  /** Added to the log odds to fit the person; null where nothing was. */
+  personal?: number | null;
   model: { name: string; version: string };
 }
 /** Without `act`: whether an alert is open is for hub/alerts to say. */
@@ -53,6 +55,7 @@ interface Row {
   abstained: Text | null;
   level: Level;
   level_since: Date;
+  personal: number | null;
   model_name: string;
   model_version: string;
 }
@@ -65,6 +68,7 @@ const viewOf = (row: Row): PredictionView => ({
   coverage: row.coverage,
   reasons: row.reasons,
   abstained: row.abstained,
+  personal: row.personal,
   model: { name: row.model_name, version: row.model_version },
 });
 
@@ -87,18 +91,20 @@ export async function storePredictions(database: Database, cycle: NewPrediction[
     abstained: one.abstained,
     level: one.level,
     level_since: new Date(one.levelSince),
+    personal: one.personal ?? null,
     model_name: one.model.name,
     model_version: one.model.version,
   }));
   const { rows } = await sql<Row>`
     insert into predictions (patient, facility, at, made_at, stands_until, horizon_minutes, probability, base_probability, probabilities, coverage, reasons,
-      abstained, level, level_since, model_name, model_version)
+      abstained, level, level_since, personal, model_name, model_version)
     select patient, facility, at, made_at, stands_until, horizon_minutes, probability, base_probability, probabilities, coverage, reasons,
-      nullif(abstained, 'null'::jsonb), level, level_since, model_name, model_version
+      nullif(abstained, 'null'::jsonb), level, level_since, personal, model_name, model_version
     from jsonb_to_recordset(${JSON.stringify(records)}::jsonb) as r(place int, patient text, facility text, at timestamptz,
       made_at timestamptz, stands_until timestamptz, horizon_minutes int, probability double precision,
       base_probability double precision, probabilities jsonb,
-      coverage double precision, reasons jsonb, abstained jsonb, level text, level_since timestamptz, model_name text, model_version text)
+      coverage double precision, reasons jsonb, abstained jsonb, level text, level_since timestamptz, personal double precision,
+      model_name text, model_version text)
     order by place
     returning *`.execute(database.kysely);
   const byPatient = new Map(rows.map(row => [row.patient, viewOf(row)]));
@@ -161,6 +167,23 @@ export async function predictionsForLearning(
         and base_probability is not null) p
     order by patient, part, at`.execute(database.kysely);
   return rows.map(({ patient, at, base, shown }) => ({ patient, at: at.getTime(), base, shown }));
+}
+
+/**
+ * The shipped model's highest probability of each span (ms since 1970, `to` exclusive), in the order given; null where none was made. For
+ * learning what a person's alerts said.
+ */
+export async function highestBetween(
+  database: Database,
+  spans: readonly { patient: string; from: number; to: number }[],
+): Promise<(number | null)[]> {
+  if (!spans.length) return [];
+  const asked = spans.map(({ patient, from, to }, place) => ({ place, patient, from: new Date(from), to: new Date(to) }));
+  const { rows } = await sql<{ highest: number | null }>`
+    select (select max(base_probability) from predictions p where p.patient = r.patient and p.made_at >= r."from" and p.made_at < r."to") as highest
+    from jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) as r(place int, patient text, "from" timestamptz, "to" timestamptz)
+    order by r.place`.execute(database.kysely);
+  return rows.map(({ highest }) => highest);
 }
 
 /** Says which model predicts from now on. */

@@ -7,6 +7,7 @@ export function riskAssessment(patient: Patient['id'], prediction: PredictionVie
   const from = new Date(prediction.at);
   const percent = (share: number) => `${Math.round(share * 100)} %`;
   const reasons = prediction.reasons.map(reason => `${reason.text.ja} (${reason.text.en}; +${percent(reason.weight)})`).join('; ');
+  const personal = prediction.personal ? ` この人に合わせた値 fitted to this person (log odds ${prediction.personal.toFixed(2)});` : '';
   return {
     resourceType: 'RiskAssessment',
     status: 'final',
@@ -23,7 +24,7 @@ export function riskAssessment(patient: Patient['id'], prediction: PredictionVie
     note: [
       {
         time: prediction.at,
-        text: `model ${prediction.model.name} ${prediction.model.version}; 観測の割合 coverage ${percent(prediction.coverage)}; 理由 reasons: ${reasons || '–'}`,
+        text: `model ${prediction.model.name} ${prediction.model.version};${personal} 観測の割合 coverage ${percent(prediction.coverage)}; 理由 reasons: ${reasons || '–'}`,
       },
     ],
   };

@@ -8,7 +8,7 @@ import { service } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';
 import type { Database, SampleStore } from '../store/index.ts';
 import { everySeconds } from './clock.ts';
-import { predictCycle, type Standing, type Tuning } from './cycle.ts';
+import { type Personal, predictCycle, type Standing, type Tuning } from './cycle.ts';
 import { recordHours } from './hourly-record.ts';
 import { announceModel, forgetPredictions, latestPredictions, storePredictions } from './predictions.ts';
 import { allResidents, type Resident } from './residents.ts';
@@ -18,6 +18,8 @@ import { Windows } from './windows.ts';
 /** Calibrations that facilities adopted for this model; facilities without one use the model as shipped. */
 export interface Calibrations {
   inForce(base: string): Promise<Map<string, { version: string; calibrate(probability: number): number }>>;
+  /** Values in force for single people, by patient; each belongs to the version `base`. */
+  people(): Promise<Map<string, Personal & { base: string }>>;
   /** Notification that says another one is in force. */
   channel: string;
 }
@@ -77,8 +79,14 @@ export async function startService(deps: PredictDeps): Promise<RunningPredict> {
   let forgetAt = 0;
 
   let calibrations: Awaited<ReturnType<Calibrations['inForce']>> = new Map();
+  let people: Awaited<ReturnType<Calibrations['people']>> = new Map();
   const recalibrate = async () => {
     calibrations = (await deps.calibrations?.inForce(model.version)) ?? calibrations;
+    people = (await deps.calibrations?.people()) ?? people;
+  };
+  const personalOf = (patient: string, version: string) => {
+    const own = people.get(patient);
+    return own?.base === version ? own : undefined;
   };
   const adopted = () => void recalibrate().catch(error => log.error({ problem: error.message }, 'calibrations could not be read'));
   const stopCalibrations = deps.calibrations && (await database.listen(deps.calibrations.channel, adopted, adopted));
@@ -135,7 +143,8 @@ export async function startService(deps: PredictDeps): Promise<RunningPredict> {
     // Few facilities and one row each: asked for each time, so that a budget counts with the next cycle.
     budgets = await alerts.levelsFor(model, [...new Set(residents.map(({ facility }) => facility))]);
     const begun = performance.now();
-    const cycle = predictCycle({ model, residents, windowOf: patient => windows.of(patient), standing, now: now(), standsFor, tuningOf });
+    const windowOf = (patient: string) => windows.of(patient);
+    const cycle = predictCycle({ model, residents, windowOf, standing, now: now(), standsFor, tuningOf, personalOf });
     const views = await storePredictions(database, cycle);
     cycles++;
     const found = cycle.map((one, index) => ({ patient: one.patient, facility: one.facility, prediction: views[index]! }));

@@ -138,6 +138,16 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'POST /api/learning/:facility/review': { path: `/api/learning/${it.facility}/review`, body: {}, status: 403 },
   'POST /api/learning/:facility/adopt': { path: `/api/learning/${it.facility}/adopt`, body: { version: null }, status: 403 },
   'POST /api/learning/:facility/decline': { path: `/api/learning/${it.facility}/decline`, body: { version: NOBODY }, status: 403 },
+  'POST /api/learning/:facility/person': {
+    path: `/api/learning/${it.facility}/person`,
+    body: { patient: it.patient, value: null },
+    status: 403,
+  },
+  'POST /api/learning/:facility/person/decline': {
+    path: `/api/learning/${it.facility}/person/decline`,
+    body: { patient: it.patient, value: NOBODY },
+    status: 403,
+  },
   'POST /api/learning/:facility/episodes': {
     path: `/api/learning/${it.facility}/episodes`,
     body: { patient: it.patient, onset: new Date(Date.now() - 60_000).toISOString() },

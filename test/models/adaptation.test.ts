@@ -1,6 +1,6 @@
 // The adaptation to a person: moved by the own past alone, a little by little evidence, and never by what comes later.
-import { expect, test } from 'vitest';
-import { adaptationOf, adapted, type PastOutcome, UNADAPTED } from '../../models/index.ts';
+import { describe, expect, test } from 'vitest';
+import { adaptationOf, adapted, KEPT_RECALL, keepingRecall, type PastOutcome, UNADAPTED } from '../../models/index.ts';
 import { seeded } from '../../models/random.ts';
 
 const DAY = 86_400_000;
@@ -57,4 +57,31 @@ test('the order of a person’s probabilities stays, and they stay probabilities
     expect(adapted(one, low)).toBeGreaterThanOrEqual(0);
   }
   expect(adapted({ offset: 1, weight: 1 }, Number.NaN)).toBeNaN();
+});
+
+describe('a lowering is bounded by what was warned of', () => {
+  const act = 0.6;
+  const lowered = adaptationOf(
+    outcomes(30, 0.7, () => false),
+    NOW,
+  );
+
+  test('four of five episodes that were warned of still are, however many alerts were false', () => {
+    const random = seeded(11);
+    for (let trial = 0; trial < 200; trial++) {
+      const peaks = Array.from({ length: 1 + Math.floor(random() * 20) }, () => act + random() * (0.99 - act));
+      const bounded = keepingRecall(lowered, peaks, act);
+      const kept = peaks.filter(peak => adapted(bounded, peak) >= act - 1e-12).length;
+      expect(kept).toBeGreaterThanOrEqual(Math.ceil(KEPT_RECALL * peaks.length));
+      expect(bounded.offset).toBeGreaterThanOrEqual(lowered.offset);
+      expect(bounded.offset).toBeLessThanOrEqual(0);
+    }
+  });
+
+  test('with nothing to lose the outcomes decide, and a raising is never bounded', () => {
+    expect(keepingRecall(lowered, [], act)).toEqual(lowered);
+    expect(keepingRecall(lowered, [0.999], act).offset).toBe(lowered.offset);
+    const raised = { offset: 0.8, weight: 5 };
+    expect(keepingRecall(raised, [0.61], act)).toBe(raised);
+  });
 });

@@ -35,6 +35,6 @@ export type {
   ProfileView,
   RefusalView,
 } from '../../../hub/ingest/contract.ts';
-export type { LearningView, ModelVersionView } from '../../../hub/learning/contract.ts';
+export type { LearningView, ModelVersionView, PersonValueView } from '../../../hub/learning/contract.ts';
 export type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../../hub/records/contract.ts';
 export type { DayView, LiveEvents, LiveVitals, Series } from '../../../hub/vitals/contract.ts';
