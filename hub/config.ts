@@ -41,8 +41,6 @@ const Environment = z.object({
   HUB_MEDIA_WORKERS: z.coerce.number().int().min(1).max(256).default(availableParallelism()),
   HUB_PREDICT_SECONDS: z.coerce.number().min(1).max(3600).default(60),
   HUB_PLATFORM_URL: z.string().url().optional(),
-  FHIR_PACKAGES: z.string().optional(),
-  FHIR_UNKNOWN_PROFILE: z.enum(['warning', 'error']).default('warning'),
   HUB_VAPID_PRIVATE_KEY: z
     .string()
     .regex(/^[\w-]{43}$/)
@@ -56,6 +54,7 @@ const Environment = z.object({
   DATABASE_URL: z.string().url().optional(),
   INFLUX_URL: z.string().url().optional(),
   MQTT_URL: z.string().url().optional(),
+  HUB_SECOND_FACTOR: z.enum(['required', 'off']).default('required'),
   HUB_DEMONSTRATION: z.enum(['0', '1']).default('0'),
   HUB_EMBEDDED: z.string().default(''),
 });
@@ -90,14 +89,14 @@ export interface Config {
   predictSeconds: number;
   /** Base URL of the shared record platform; without it documents wait in the outbox. */
   platformUrl?: string;
-  /** FHIR packages whose profiles resources are held to, a folder for what is worked out of them, and what an unknown profile is. */
-  packages: { folder?: string; cache: string; unknown: 'warning' | 'error' };
   /** Web Push: the hub's own key (base64url), who runs it, and origins of push services besides the browsers' own. */
   push: { privateKey?: string; subject?: string; services: string[] };
   /** Server and sender for e-mail; without both, e-mail is no way to page. */
   mail?: { url: string; from: string };
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   secret?: string;
+  /** Staff sign in with two factors; false in the demonstration, whose links open full sessions, and in tests. */
+  twoFactors: boolean;
   databaseUrl?: string;
   influxUrl?: string;
   /** People and facility are simulated; every page says so. */
@@ -148,11 +147,6 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     },
     predictSeconds: env.HUB_PREDICT_SECONDS,
     platformUrl: env.HUB_PLATFORM_URL,
-    packages: {
-      folder: env.FHIR_PACKAGES && path.resolve(env.FHIR_PACKAGES),
-      cache: path.join(dataDirectory, 'fhir-packages'),
-      unknown: env.FHIR_UNKNOWN_PROFILE,
-    },
     push: {
       privateKey: env.HUB_VAPID_PRIVATE_KEY,
       subject: env.HUB_VAPID_SUBJECT,
@@ -163,6 +157,7 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     mail: env.HUB_MAIL_URL && env.HUB_MAIL_FROM ? { url: env.HUB_MAIL_URL, from: env.HUB_MAIL_FROM } : undefined,
     logLevel: env.HUB_LOG,
     secret: env.HUB_SECRET,
+    twoFactors: env.HUB_SECOND_FACTOR === 'required' && env.HUB_DEMONSTRATION !== '1',
     databaseUrl: env.DATABASE_URL,
     influxUrl: env.INFLUX_URL,
     demonstration: env.HUB_DEMONSTRATION === '1',

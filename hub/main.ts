@@ -107,7 +107,7 @@ async function prepare(databaseUrl: string, config: Config): Promise<string | nu
   const database = openDatabase(databaseUrl, { connections: 2 });
   try {
     await migrate(database, import.meta.dirname);
-    const none = await openPeople(database, async () => []).none();
+    const none = await openPeople(database, async () => new Map()).none();
     if (!none) return null;
     const links = openLinks(database);
     await links.end(null);

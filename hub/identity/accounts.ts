@@ -10,10 +10,10 @@ export interface Reachable {
   reference: string;
 }
 
-/** The accounts of these `Practitioner/…`; who has none is left out. */
+/** The accounts of these `Practitioner/…`; who has none, and whose account is ended, is left out: leavers are reached by nothing. */
 export async function accountsOf(database: Database, references: string[]): Promise<Reachable[]> {
   const { rows } = await sql<Reachable>`
     select id as account, name, email, case when language = 'en' then 'en' else 'ja' end as language, reference
-    from identity_account where reference = any(${references}::text[]) order by name, id`.execute(database.kysely);
+    from identity_account where reference = any(${references}::text[]) and ended is null order by name, id`.execute(database.kysely);
   return rows;
 }

@@ -1,6 +1,6 @@
 // What identity tells and takes over HTTP. Types only for the web application.
 import { z } from 'zod';
-import { PERSON_ROLES, type RoleAt } from './actor.ts';
+import { type Factor, PERSON_ROLES, type RoleAt } from './actor.ts';
 
 /** GET /api/session */
 export interface SessionView {
@@ -11,6 +11,8 @@ export interface SessionView {
   language: 'ja' | 'en';
   /** The hub runs the demonstration: simulated people, shown on every page. */
   demonstration: boolean;
+  /** Signing in is not finished: nothing of a person's data opens (`roles` is empty) until a factor is set up or a second one is given. */
+  step?: 'enrol' | 'second';
 }
 
 /** POST /api/session/link: uses a sign-in link's token (it travels in the URL's fragment, never in a request line). */
@@ -24,6 +26,73 @@ export const FirstAdministrator = z.object({
   email: z.email().max(200),
   password: z.string().min(13).max(200),
 });
+/** POST /api/session/second and POST /api/session/confirm: a one-time code of the app, or a backup code. */
+export const Code = z.object({ code: z.string().min(6).max(40) });
+/** What the browser's WebAuthn gives back; the library looks into it. */
+const DeviceAnswer = z.looseObject({
+  id: z.string().max(2000),
+  rawId: z.string().max(2000),
+  type: z.literal('public-key'),
+  response: z.looseObject({}),
+});
+/** POST /api/session/passkey and POST /api/session/confirm/passkey; the question came with …/begin. */
+export const PasskeyAnswer = z.object({ answer: DeviceAnswer });
+const passkeyName = z.string().trim().min(1).max(60);
+/** POST /api/session/factors/passkeys */
+export const NewPasskey = z.object({ name: passkeyName, answer: DeviceAnswer });
+/** PUT /api/session/factors/passkeys/:id */
+export const RenamePasskey = z.object({ name: passkeyName });
+/** PUT /api/session/factors/password */
+export const NewPassword = z.object({ password: z.string().min(8).max(200) });
+export interface PasskeyView {
+  id: string;
+  name: string;
+  created: string;
+  lastUsed: string | null;
+  /** Kept by the maker's account on several devices. */
+  synced: boolean;
+}
+/** GET /api/session/factors */
+export interface FactorsView {
+  password: boolean;
+  totp: boolean;
+  /** Unused ones. */
+  backupCodes: number;
+  passkeys: PasskeyView[];
+  /** Sign-ins elsewhere that open this account. */
+  bindings: { provider: string; since: string; lastUsed: string | null }[];
+  licence: LicenceView | null;
+  /** Staff need two factors here. */
+  twoFactors: boolean;
+}
+/** POST /api/session/factors/totp/begin */
+export interface TotpView {
+  secret: string;
+  /** For the QR code. */
+  uri: string;
+}
+/** What a clinician's card said, and when each part was seen. */
+export interface LicenceView {
+  registrationNumber: string;
+  hcRole: string;
+  certificateSerial: string;
+  certificateUntil: string;
+  certificateSeen: string;
+  registrationSeen: string;
+  affiliations: string[];
+  affiliationSeen: string | null;
+}
+/** GET /api/session/sessions and GET /api/people/:account/sessions */
+export interface SignedInAt {
+  id: string;
+  since: string;
+  lastUsed: string;
+  address: string;
+  /** Browser and system, as the browser names them. */
+  device: string;
+  factors: Factor[];
+  current: boolean;
+}
 /** PUT /api/session/language */
 export const SetLanguage = z.object({ language: z.enum(['ja', 'en']) });
 
@@ -50,5 +119,7 @@ export interface PersonView {
   reference: string | null;
   roles: RoleAt[];
   lastSignIn: string | null;
+  /** Since when the account is ended; null: it can sign in. */
+  ended: string | null;
 }
 export const AnyRole = z.enum(PERSON_ROLES);

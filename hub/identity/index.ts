@@ -14,7 +14,9 @@ export {
   service,
 } from './actor.ts';
 export { type Authority, type Issued, openAuthority } from './authority.ts';
-export { type Identity, type IdentityOptions, openIdentity, SESSIONS_CHANNEL } from './identity.ts';
+export { type Identity, type IdentityOptions, openIdentity, type Proof } from './identity.ts';
 export { openLinks } from './links.ts';
-export { openPeople } from './people.ts';
-export { peopleRoutes, sessionRoutes, signedIn, type Treats } from './routes.ts';
+export { type HeldRole, openPeople, ROLES_CHANNEL } from './people.ts';
+export { peopleRoutes, type Treats } from './people-routes.ts';
+export { sessionRoutes, signedIn } from './routes.ts';
+export { SESSIONS_CHANNEL } from './sessions.ts';

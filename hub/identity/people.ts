@@ -16,6 +16,8 @@ type AccountTable = {
     reference: string | null;
     language: string;
     administrator: boolean;
+    ended: Date | null;
+    endedBy?: string | null;
   };
   identity_session: { userId: string; createdAt: Date };
 };
@@ -27,10 +29,21 @@ export interface Account {
   reference: string | null;
   language: 'ja' | 'en';
   administrator: boolean;
+  /** Since when nobody can sign in with it. */
+  ended: Date | null;
 }
 
-/** Roles that the record gives `Practitioner/…` (its active PractitionerRoles, with the organization's name). */
-export type RolesInRecord = (practitioner: string) => Promise<RoleAt[]>;
+/** A role with the time in which the record says it is held (PractitionerRole.period). */
+export interface HeldRole extends RoleAt {
+  from: Date | null;
+  until: Date | null;
+}
+
+/** Roles that the record gives each `Practitioner/…` (its active PractitionerRoles, with the organization's name): one question for all. */
+export type RolesInRecord = (practitioners: string[]) => Promise<Map<string, HeldRole[]>>;
+
+/** Notification {}: roles in the record, or names of organizations, have changed. */
+export const ROLES_CHANNEL = 'roles';
 
 export interface People {
   create(person: {
@@ -44,31 +57,54 @@ export interface People {
   list(): Promise<(Account & { lastSignIn: Date | null })[]>;
   none(): Promise<boolean>;
   setLanguage(id: string, language: 'ja' | 'en'): Promise<void>;
-  /** Roles of an account; those in the record are read again after `ROLES_FRESH_MS`. */
-  roles(account: Account): Promise<RoleAt[]>;
-  /** Forgets remembered roles: after a role was changed. */
+  /** Roles of an account, now. Those in the record are remembered until `forgetRoles`; a role whose time is over ends by itself. */
+  roles(account: RolesOf): Promise<RoleAt[]>;
+  /** Roles of many accounts, by account id: one question to the record for all that are not remembered. */
+  rolesOfAll(accounts: RolesOf[]): Promise<Map<string, RoleAt[]>>;
+  /** Forgets remembered roles: called when `ROLES_CHANNEL` says that one changed, or may have. */
   forgetRoles(): void;
+  /** Ends the account: nobody can sign in with it. False: it was ended before. */
+  end(id: string, by: string): Promise<boolean>;
+  /** Undoes `end`. */
+  reactivate(id: string): Promise<boolean>;
 }
 
-/** A role that was taken away ends within this time on every node. */
-const ROLES_FRESH_MS = 15_000;
+type RolesOf = Pick<Account, 'id' | 'reference' | 'administrator'>;
 
 export function openPeople(database: Database, rolesInRecord: RolesInRecord, now: () => number = Date.now): People {
   const kysely = database.kysely.withTables<AccountTable>();
-  const remembered = new Map<string, { until: number; roles: Promise<RoleAt[]> }>();
-  const columns = ['id', 'name', 'email', 'reference', 'language', 'administrator'] as const;
+  const remembered = new Map<string, Promise<HeldRole[]>>();
+  const columns = ['id', 'name', 'email', 'reference', 'language', 'administrator', 'ended'] as const;
   const account = (row: { language: string } & Omit<Account, 'language'>): Account => ({
     ...row,
     language: row.language === 'en' ? 'en' : 'ja',
   });
 
-  function fromRecord(reference: string): Promise<RoleAt[]> {
-    const known = remembered.get(reference);
-    if (known && known.until > now()) return known.roles;
-    const roles = rolesInRecord(reference);
-    remembered.set(reference, { until: now() + ROLES_FRESH_MS, roles });
-    roles.catch(() => remembered.delete(reference));
-    if (remembered.size > 10_000) remembered.clear();
+  function remember(references: string[]) {
+    const asked = [...new Set(references)].filter(reference => !remembered.has(reference));
+    if (!asked.length) return;
+    if (remembered.size + asked.length > 20_000) remembered.clear();
+    const found = rolesInRecord(asked);
+    for (const reference of asked) {
+      const roles = found.then(all => all.get(reference) ?? []);
+      remembered.set(reference, roles);
+      roles.catch(() => remembered.get(reference) === roles && remembered.delete(reference));
+    }
+  }
+
+  async function rolesOfAll(accounts: RolesOf[]): Promise<Map<string, RoleAt[]>> {
+    const inRecord = accounts.flatMap(({ reference }) => (reference?.startsWith('Practitioner/') ? [reference] : []));
+    remember(inRecord);
+    const known = new Map(inRecord.map(reference => [reference, remembered.get(reference)]));
+    const at = now();
+    const roles = new Map<string, RoleAt[]>();
+    for (const { id, reference, administrator } of accounts) {
+      const held: RoleAt[] = administrator ? [{ role: 'administrator', organization: '', organizationName: '' }] : [];
+      if (reference?.startsWith('Patient/')) held.push({ role: 'patient', organization: '', organizationName: '' });
+      for (const { from, until, ...role } of (await known.get(reference ?? '')) ?? [])
+        if ((!from || from.getTime() <= at) && (!until || until.getTime() > at)) held.push(role);
+      roles.set(id, held);
+    }
     return roles;
   }
 
@@ -80,6 +116,7 @@ export function openPeople(database: Database, rolesInRecord: RolesInRecord, now
         email: person.email.toLowerCase(),
         administrator,
         emailVerified: false,
+        ended: null,
         createdAt: new Date(),
         updatedAt: new Date(),
       };
@@ -124,11 +161,25 @@ export function openPeople(database: Database, rolesInRecord: RolesInRecord, now
     async setLanguage(id, language) {
       await kysely.updateTable('identity_account').set({ language }).where('id', '=', id).execute();
     },
-    async roles({ reference, administrator }) {
-      const held: RoleAt[] = administrator ? [{ role: 'administrator', organization: '', organizationName: '' }] : [];
-      if (reference?.startsWith('Patient/')) held.push({ role: 'patient', organization: '', organizationName: '' });
-      if (reference?.startsWith('Practitioner/')) held.push(...(await fromRecord(reference)));
-      return held;
+    roles: async account => (await rolesOfAll([account])).get(account.id) ?? [],
+    rolesOfAll,
+    async end(id, by) {
+      const ended = await kysely
+        .updateTable('identity_account')
+        .set({ ended: new Date(), endedBy: by })
+        .where('id', '=', id)
+        .where('ended', 'is', null)
+        .executeTakeFirst();
+      return ended.numUpdatedRows > 0n;
+    },
+    async reactivate(id) {
+      const back = await kysely
+        .updateTable('identity_account')
+        .set({ ended: null, endedBy: null })
+        .where('id', '=', id)
+        .where('ended', 'is not', null)
+        .executeTakeFirst();
+      return back.numUpdatedRows > 0n;
     },
     forgetRoles: () => remembered.clear(),
   };

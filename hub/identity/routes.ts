@@ -1,21 +1,13 @@
-// HTTP of identity: `/api/session` (signing in and out) and `/api/people` (accounts, for administrators, managers and treating doctors).
+// HTTP of signing in and out: `/api/session`, and the guard before everything else.
+import type { Context } from 'hono';
 import { Hono, type MiddlewareHandler } from 'hono';
-import type { z } from 'zod';
-import { type HubEnv, notAllowed, notFound, peerOf, readBody } from '../http/index.ts';
-import { hasRole, type Person, requireRole } from './actor.ts';
-import {
-  FirstAdministrator,
-  type LinkView,
-  NewLink,
-  NewPerson,
-  PasswordSignIn,
-  type PersonView,
-  type SessionView,
-  SetLanguage,
-  UseLink,
-} from './contract.ts';
-import { type Identity, linkOver, requirePerson } from './identity.ts';
-import type { Account } from './people.ts';
+import { getCookie } from 'hono/cookie';
+import { type HubEnv, notFound, peerOf, readBody } from '../http/index.ts';
+import { ASKED_COOKIE, answerOf, keepAsked } from './asked-cookie.ts';
+import { Code, FirstAdministrator, PasskeyAnswer, PasswordSignIn, SetLanguage, UseLink } from './contract.ts';
+import { enterAs, requireStanding, viewOf } from './enter.ts';
+import { confirmRoutes, factorRoutes } from './factor-routes.ts';
+import { type Identity, linkOver, requirePerson, wrongCode, wrongPasskey, wrongPassword } from './identity.ts';
 
 /** Puts the signed-in person into `c.var.actor`; everything mounted behind it answers 401 to others. */
 export const signedIn =
@@ -26,112 +18,113 @@ export const signedIn =
   };
 
 export function sessionRoutes(identity: Identity): Hono<HubEnv> {
-  const view = ({ account, name, reference, roles, language }: Person): SessionView => ({
-    account,
-    name,
-    reference,
-    roles,
-    language,
-    demonstration: identity.demonstration,
-  });
-  const signIn = async (context: Parameters<MiddlewareHandler>[0], path: '/sign-in/email' | '/sign-in/link', body: object) => {
-    const { account, cookies } = await identity.open(path, body, context.req.raw.headers, peerOf(context));
-    for (const cookie of cookies) context.header('set-cookie', cookie, { append: true });
-    const headers = new Headers({ cookie: cookies.map(cookie => cookie.split(';')[0]).join('; ') });
-    const actor = await requirePerson(identity, headers);
-    await identity.audit({ actor, action: 'sign-in', what: { ja: 'サインイン', en: 'Signed in' }, allowed: true });
-    return context.json({ ...view(actor), account });
-  };
+  const { attempts, factors, links, people, passkeys } = identity;
+
+  /** Runs one attempt: refused while it has to wait, counted and audited when it fails. `who` is what is being guessed for. */
+  async function attempt<T>(context: Context<HubEnv>, who: string | null, prove: () => Promise<T | null>, wrong: () => Error): Promise<T> {
+    const peer = peerOf(context);
+    try {
+      await attempts.admit(who, peer);
+      const proven = await prove();
+      if (proven === null) {
+        await attempts.failed(who, peer);
+        throw wrong();
+      }
+      if (who !== null) await attempts.succeeded(who);
+      return proven;
+    } catch (refusal) {
+      await identity.audit({
+        actor: null,
+        action: 'sign-in',
+        what: { ja: 'サインインを断りました', en: 'A sign-in was refused' },
+        allowed: false,
+      });
+      throw refusal;
+    }
+  }
+
   return new Hono<HubEnv>()
-    .get('/', async context => context.json(view(await requirePerson(identity, context.req.raw.headers))))
-    .post('/link', async context => signIn(context, '/sign-in/link', await readBody(context, UseLink)))
-    .post('/password', async context => signIn(context, '/sign-in/email', await readBody(context, PasswordSignIn)))
+    .get('/', async context => context.json(await viewOf(identity, await requireStanding(identity, context.req.raw.headers))))
+    .post('/link', async context => {
+      const { token } = await readBody(context, UseLink);
+      const account = await attempt(context, null, () => usable(links.use(token)), linkOver);
+      return context.json(await viewOf(identity, await enterAs(identity, context, account, ['link'])));
+    })
+    .post('/password', async context => {
+      const { email, password } = await readBody(context, PasswordSignIn);
+      const account = await attempt(context, email, () => factors.byPassword(email, password), wrongPassword);
+      return context.json(await viewOf(identity, await enterAs(identity, context, account, ['password'])));
+    })
+    .post('/second', async context => {
+      const { code } = await readBody(context, Code);
+      const { account, factors: held } = await requireStanding(identity, context.req.raw.headers);
+      const factor = await attempt(context, account.id, () => factors.byCode(account.id, code, new Date()), wrongCode);
+      return context.json(await viewOf(identity, await enterAs(identity, context, account.id, [...held, factor])));
+    })
+    .post('/passkey/begin', async context => {
+      await attempts.admit(null, peerOf(context));
+      const { key, options } = await passkeys.ask(null);
+      keepAsked(context, identity.publicUrl, key);
+      return context.json(options);
+    })
+    .post('/passkey', async context => {
+      const { answer } = await readBody(context, PasskeyAnswer);
+      const key = getCookie(context, ASKED_COOKIE) ?? '';
+      const account = await attempt(context, null, () => usable(passkeys.prove(key, answerOf(answer), null)), wrongPasskey);
+      return context.json(await viewOf(identity, await enterAs(identity, context, account, ['passkey'])));
+    })
     .post('/first', async context => {
       const { token, name, email, password } = await readBody(context, FirstAdministrator);
-      if (!(await identity.people.none()) || !(await identity.links.useFirst(token))) throw linkOver();
-      const account = await identity.people.create({ name, email, reference: null, language: 'ja', administrator: true });
-      await setPassword(identity, account.id, password);
-      await identity.links.end(null);
-      return signIn(context, '/sign-in/email', { email, password } satisfies z.infer<typeof PasswordSignIn>);
+      await attempt(context, null, async () => ((await people.none()) && (await links.useFirst(token))) || null, linkOver);
+      const account = await people.create({ name, email, reference: null, language: 'ja', administrator: true });
+      await factors.setPassword(account.id, password);
+      await links.end(null);
+      return context.json(await viewOf(identity, await enterAs(identity, context, account.id, ['password'])));
     })
     .put('/language', async context => {
-      const actor = await requirePerson(identity, context.req.raw.headers);
+      const standing = await requireStanding(identity, context.req.raw.headers);
       const { language } = await readBody(context, SetLanguage);
-      await identity.people.setLanguage(actor.account, language);
-      return context.json(view({ ...actor, language }));
+      await people.setLanguage(standing.account.id, language);
+      return context.json(await viewOf(identity, { ...standing, account: { ...standing.account, language } }));
     })
     .delete('/', async context => {
       for (const cookie of await identity.close(context.req.raw.headers)) context.header('set-cookie', cookie, { append: true });
       return context.body(null, 204);
-    });
-}
+    })
+    .route('/factors', factorRoutes(identity))
+    .route('/confirm', confirmRoutes(identity))
+    .route('/sessions', ownSessionRoutes(identity));
 
-async function setPassword(identity: Identity, account: string, password: string) {
-  const context = await identity.signIn.$context;
-  const hash = await context.password.hash(password);
-  await context.internalAdapter.createAccount({ userId: account, providerId: 'credential', accountId: account, password: hash });
-}
-
-/** Whether the record lets the person act for a patient (id) as one of the doctors who treat the patient. Audited with the patient's name. */
-export type Treats = (doctor: Person, patient: string) => Promise<boolean>;
-
-/**
- * Mounted behind `signedIn`. A manager sees and makes accounts of caregivers of the own facility only; a doctor those of the patients whom
- * the doctor's organization treats, one at a time and by reference.
- */
-export function peopleRoutes(identity: Identity, treats: Treats): Hono<HubEnv> {
-  const { people, links, audit } = identity;
-  const view = async (account: Account & { lastSignIn?: Date | null }): Promise<PersonView> => ({
-    account: account.id,
-    name: account.name,
-    email: account.email,
-    reference: account.reference,
-    roles: await people.roles(account),
-    lastSignIn: account.lastSignIn?.toISOString() ?? null,
-  });
-  /** An administrator for all; a manager for those who only hold caregiver roles at the manager's own facilities; a doctor for patients. */
-  async function mayHandle(actor: Person, account: Pick<Account, 'reference' | 'administrator'>): Promise<boolean> {
-    if (hasRole(actor, ['administrator'])) return true;
-    // An administrator's own rights must never be had through a patient's link.
-    const patient = account.administrator ? undefined : patientIn(account.reference);
-    if (patient) return hasRole(actor, ['doctor']) && treats(actor, patient);
-    const roles = await people.roles({ id: '', name: '', email: '', language: 'ja', ...account });
-    return roles.length > 0 && roles.every(held => held.role === 'caregiver' && hasRole(actor, ['manager'], held.organization));
+  /** The account, unless it is ended. */
+  async function usable(found: Promise<string | null>): Promise<string | null> {
+    const account = await found;
+    return account && (await people.find(account))?.ended === null ? account : null;
   }
+}
+
+/** Where the person is signed in now; only their own, and also the session that asks. */
+function ownSessionRoutes(identity: Identity): Hono<HubEnv> {
+  const { sessions } = identity;
   return new Hono<HubEnv>()
     .get('/', async context => {
-      const actor = context.var.actor;
-      const reference = context.req.query('reference');
-      // A doctor asks for one patient; a list of everybody would be many looks into the record.
-      requireRole(actor, patientIn(reference ?? null) ? ['administrator', 'doctor'] : ['administrator', 'manager']);
-      const all = (await people.list()).filter(account => reference === undefined || account.reference === reference);
-      const seen = await Promise.all(all.map(account => mayHandle(actor, account)));
-      return context.json(await Promise.all(all.filter((_, index) => seen[index]).map(view)));
+      const actor = await requirePerson(identity, context.req.raw.headers);
+      return context.json(await sessions.list(actor.account, actor.session));
     })
-    .post('/', async context => {
-      const actor = context.var.actor;
-      const person = await readBody(context, NewPerson);
-      people.forgetRoles();
-      if (!(await mayHandle(actor, { reference: person.reference, administrator: false }))) throw notAllowed();
-      const account = await people.create(person);
-      await audit({ actor, action: 'create', what: { ja: 'アカウントを作りました', en: 'Made an account' }, allowed: true });
-      return context.json(await view(account), 201);
-    })
-    .post('/:account/link', async context => {
-      const actor = context.var.actor;
-      const { hours, uses } = await readBody(context, NewLink);
-      const account = await people.find(context.req.param('account'));
-      if (!account) throw notFound();
-      if (!(await mayHandle(actor, account))) throw notAllowed();
-      const { token, expires } = await links.make({ account: account.id, hours, uses, createdBy: actor.account });
-      await audit({
+    .delete('/', async context => {
+      const actor = await requirePerson(identity, context.req.raw.headers);
+      await sessions.endAll(actor.account, actor.session);
+      await identity.audit({
         actor,
-        action: 'create',
-        what: { ja: 'サインインのリンクを渡しました', en: 'Handed out a sign-in link' },
+        action: 'delete',
+        what: { ja: 'ほかのサインインをすべて終えました', en: 'Ended all other sessions' },
         allowed: true,
       });
-      return context.json({ url: `${identity.publicUrl}/s#${token}`, expires: expires.toISOString() } satisfies LinkView, 201);
+      return context.body(null, 204);
+    })
+    .delete('/:session', async context => {
+      const actor = await requirePerson(identity, context.req.raw.headers);
+      if (!(await sessions.end(actor.account, context.req.param('session')))) throw notFound();
+      await identity.audit({ actor, action: 'delete', what: { ja: 'サインインを一つ終えました', en: 'Ended a session' }, allowed: true });
+      return context.body(null, 204);
     });
 }
-
-const patientIn = (reference: string | null) => (reference?.startsWith('Patient/') ? reference.slice('Patient/'.length) : undefined);

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { getRequestListener } from '@hono/node-server';
-import type { PractitionerRole } from '@medplum/fhirtypes';
+import type { Organization, Period, PractitionerRole } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { connect } from 'mqtt';
 import { limitRoutes } from '../alarms/index.ts';
@@ -23,13 +23,14 @@ import { openBench } from '../bench/index.ts';
 import { startConsult } from '../consult/index.ts';
 import { healthRoutes, makeApp, openSockets } from '../http/index.ts';
 import {
+  type HeldRole,
   openAuthority,
   openIdentity,
   PERSON_ROLES,
   type Person,
   type PersonRole,
   peopleRoutes,
-  type RoleAt,
+  ROLES_CHANNEL,
   SESSIONS_CHANNEL,
   service,
   sessionRoutes,
@@ -55,15 +56,16 @@ import { stateRoutes } from './state.ts';
 
 await runRole('care', async context => {
   const { config, log, database, samples, secrets } = context;
-  const records = await openRecords({ database, log, packages: config.packages });
+  const records = await openRecords({ database, log });
   const authority = config.mqtts ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
-  const identity = openIdentity({
+  const identity = await openIdentity({
     database,
     secret: secrets.session,
     publicUrl: config.http.publicUrl,
-    rolesInRecord: practitioner => rolesInRecord(records, practitioner),
+    rolesInRecord: practitioners => rolesInRecord(records, practitioners),
     audit: entry => records.audit(entry),
     demonstration: config.demonstration,
+    twoFactors: config.twoFactors,
     log,
   });
   // Not waited for: consultations do not need the broker, and it connects by itself when the broker is there.
@@ -82,6 +84,8 @@ await runRole('care', async context => {
   const sockets = openSockets(server, identity.actorOf);
   const recheck = () => void sockets.recheck();
   await database.listen(SESSIONS_CHANNEL, recheck, recheck);
+  // After identity has forgotten the roles it remembered: it listened first.
+  await database.listen(ROLES_CHANNEL, recheck, recheck);
   const consult = await startConsult({
     config,
     database,
@@ -157,28 +161,46 @@ await runRole('care', async context => {
       await bench.close();
       await consult.close();
       await sockets.close();
+      await identity.stop();
       await mqtt.endAsync(true);
       server.closeAllConnections();
     },
   };
 });
 
-/** What the record says a practitioner may act as: active PractitionerRoles with a role of this hub. */
-async function rolesInRecord(records: Records, practitioner: string): Promise<RoleAt[]> {
+/** What the record says practitioners may act as: active PractitionerRoles with a role of this hub. Two reads for however many. */
+async function rolesInRecord(records: Records, practitioners: string[]): Promise<Map<string, HeldRole[]>> {
   const repository = records.as(service('setup'));
-  const held = await repository.search<PractitionerRole>(`PractitionerRole?practitioner=${practitioner}&active=true&_count=50`);
-  const roles: RoleAt[] = [];
-  for (const { code, organization } of held) {
-    const organizationId = organization?.reference?.split('/')[1];
-    if (!organizationId) continue;
-    const { name } = await repository.read('Organization', organizationId);
-    for (const coding of (code ?? []).flatMap(concept => concept.coding ?? [])) {
-      if (coding.system === ROLE_SYSTEM && (PERSON_ROLES as readonly string[]).includes(coding.code ?? '')) {
-        roles.push({ role: coding.code as PersonRole, organization: organizationId, organizationName: name ?? '' });
+  const roles = new Map<string, HeldRole[]>();
+  // A search's address is bounded: so many at a time.
+  for (let from = 0; from < practitioners.length; from += 100) {
+    const some = practitioners.slice(from, from + 100);
+    const held = await repository.search<PractitionerRole>(`PractitionerRole?practitioner=${some.join(',')}&active=true&_count=500`);
+    const organizations = [...new Set(held.flatMap(({ organization }) => organization?.reference?.split('/')[1] ?? []))];
+    const named = organizations.length
+      ? await repository.search<Organization>(`Organization?_id=${organizations.join(',')}&_count=${organizations.length}`)
+      : [];
+    const names = new Map(named.map(({ id, name }) => [id, name ?? '']));
+    for (const { code, organization, practitioner, period } of held) {
+      const at = organization?.reference?.split('/')[1];
+      const reference = practitioner?.reference;
+      if (!at || !reference || !names.has(at)) continue;
+      for (const coding of (code ?? []).flatMap(concept => concept.coding ?? [])) {
+        if (coding.system !== ROLE_SYSTEM || !(PERSON_ROLES as readonly string[]).includes(coding.code ?? '')) continue;
+        const role = { role: coding.code as PersonRole, organization: at, organizationName: names.get(at) ?? '' };
+        roles.set(reference, [...(roles.get(reference) ?? []), { ...role, ...bounds(period) }]);
       }
     }
   }
   return roles;
+}
+
+/** The time a period speaks of; a date without a time lasts until its day is over in Japan. */
+function bounds(period: Period | undefined): Pick<HeldRole, 'from' | 'until'> {
+  const dayOnly = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text);
+  const start = (text: string) => new Date(dayOnly(text) ? `${text}T00:00:00+09:00` : text);
+  const end = (text: string) => (dayOnly(text) ? new Date(start(text).getTime() + 86_400_000) : new Date(text));
+  return { from: period?.start ? start(period.start) : null, until: period?.end ? end(period.end) : null };
 }
 
 /** By the doctor's roles alone: whoever also runs a facility has no say over the patient's account through that. */

@@ -60,6 +60,8 @@ export async function startHub(
       HUB_MQTTS_PORT: String(mqttsPort),
       HUB_MEDIA_PORT: String(media),
       HUB_LOG: 'warn',
+      // Tests hand links to people who then work at once; test/identity shows what happens without this.
+      HUB_SECOND_FACTOR: 'off',
       ...options.environment,
     },
   });

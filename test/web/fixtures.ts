@@ -53,6 +53,7 @@ export function facts(now: number): Facts {
       reference: people[role].reference,
       roles: [roleAt(role)],
       lastSignIn: index % 3 === 2 ? null : ago(30 * (index + 1)),
+      ended: null,
     })),
     readiness: {
       status: 'not-ready',
