@@ -41,6 +41,8 @@ const Environment = z.object({
   HUB_MEDIA_WORKERS: z.coerce.number().int().min(1).max(256).default(availableParallelism()),
   HUB_PREDICT_SECONDS: z.coerce.number().min(1).max(3600).default(60),
   HUB_PLATFORM_URL: z.string().url().optional(),
+  FHIR_PACKAGES: z.string().optional(),
+  FHIR_UNKNOWN_PROFILE: z.enum(['warning', 'error']).default('warning'),
   HUB_VAPID_PRIVATE_KEY: z
     .string()
     .regex(/^[\w-]{43}$/)
@@ -89,6 +91,8 @@ export interface Config {
   predictSeconds: number;
   /** Base URL of the shared record platform; without it documents wait in the outbox. */
   platformUrl?: string;
+  /** FHIR packages whose profiles resources are held to, a folder for what is worked out of them, and what an unknown profile is. */
+  packages: { folder?: string; cache: string; unknown: 'warning' | 'error' };
   /** Web Push: the hub's own key (base64url), who runs it, and origins of push services besides the browsers' own. */
   push: { privateKey?: string; subject?: string; services: string[] };
   /** Server and sender for e-mail; without both, e-mail is no way to page. */
@@ -147,6 +151,11 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     },
     predictSeconds: env.HUB_PREDICT_SECONDS,
     platformUrl: env.HUB_PLATFORM_URL,
+    packages: {
+      folder: env.FHIR_PACKAGES && path.resolve(env.FHIR_PACKAGES),
+      cache: path.join(dataDirectory, 'fhir-packages'),
+      unknown: env.FHIR_UNKNOWN_PROFILE,
+    },
     push: {
       privateKey: env.HUB_VAPID_PRIVATE_KEY,
       subject: env.HUB_VAPID_SUBJECT,

@@ -56,7 +56,7 @@ import { stateRoutes } from './state.ts';
 
 await runRole('care', async context => {
   const { config, log, database, samples, secrets } = context;
-  const records = await openRecords({ database, log });
+  const records = await openRecords({ database, log, packages: config.packages });
   const authority = config.mqtts ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
   const identity = await openIdentity({
     database,
