@@ -25,6 +25,13 @@ const Environment = z.object({
   HUB_HOST: z.string().default('127.0.0.1'),
   HUB_PORT: port(8080),
   HUB_PUBLIC_URL: z.string().url().optional(),
+  HUB_TLS: z.enum(['off', 'own', 'given', 'proxy']).optional(),
+  HUB_TLS_CERT: z.string().optional(),
+  HUB_TLS_KEY: z.string().optional(),
+  HUB_REDIRECT_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+  HUB_HOSTS: z.string().default(''),
+  HUB_HTTP_RATE: z.coerce.number().int().min(1).default(3000),
+  HUB_HTTP_ADDRESS_RATE: z.coerce.number().int().min(1).default(12_000),
   HUB_MQTT_HOST: z.string().default('127.0.0.1'),
   HUB_MQTT_PORT: port(1883),
   HUB_MQTTS_PORT: z.union([z.literal('off'), port(8883)]).default(8883),
@@ -73,6 +80,17 @@ export interface Config {
   dataDirectory: string;
   roles: HubRole[];
   http: { host: string; port: number; publicUrl: string };
+  /** How the pages are guarded on their way. */
+  door: {
+    /** Who speaks TLS: nobody (loopback only), the hub with its own authority's or a given certificate, or a proxy in front of it. */
+    tls: 'off' | 'own' | 'proxy' | { given: Files };
+    /** Names besides the public one that the hub answers to. */
+    names: string[];
+    /** A port in plain text that only leads to https. */
+    redirectPort?: number;
+    /** Requests a minute. */
+    rates: { person: number; address: number };
+  };
   /** `url` is what the hub's own roles connect to; `embedded` is false when MQTT_URL names an outside broker. */
   mqtt: { host: string; port: number; url: string; embedded: boolean };
   /**
@@ -80,6 +98,8 @@ export interface Config {
    * devices are told. Null: neither.
    */
   mqtts: { port: number; hosts: string[]; url: string | null; given?: Files } | null;
+  /** The hub itself needs an authority: for its devices, or for its own certificate. */
+  needsAuthority: boolean;
   /** The certificate authority, when it is not the hub's own. */
   ca?: Files;
   /** Messages a second that the embedded broker reads from one login in the long run. */
@@ -123,6 +143,11 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     );
   }
   const env = parsed.data;
+  const tls = tlsOf(env);
+  const publicUrl = (env.HUB_PUBLIC_URL ?? `${tls === 'off' || tls === 'proxy' ? 'http' : 'https'}://localhost:${env.HUB_PORT}`).replace(
+    /\/$/,
+    '',
+  );
   const dataDirectory = path.resolve(env.HUB_DATA);
   mkdirSync(dataDirectory, { recursive: true });
   return Object.freeze({
@@ -131,7 +156,13 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     http: {
       host: env.HUB_HOST,
       port: env.HUB_PORT,
-      publicUrl: (env.HUB_PUBLIC_URL ?? `http://localhost:${env.HUB_PORT}`).replace(/\/$/, ''),
+      publicUrl,
+    },
+    door: {
+      tls,
+      names: listOf(env.HUB_HOSTS),
+      redirectPort: env.HUB_REDIRECT_PORT,
+      rates: { person: env.HUB_HTTP_RATE, address: env.HUB_HTTP_ADDRESS_RATE },
     },
     mqtt: {
       host: env.HUB_MQTT_HOST,
@@ -140,6 +171,7 @@ export function readConfig(environment: Record<string, string | undefined> = pro
       embedded: !env.MQTT_URL,
     },
     mqtts: mqttsOf(env),
+    needsAuthority: env.HUB_MQTTS_PORT !== 'off' || tls === 'own',
     ca: filesOf(env, 'HUB_CA_CERT', 'HUB_CA_KEY'),
     mqttRates: { device: env.HUB_MQTT_RATE, gateway: env.HUB_MQTT_GATEWAY_RATE },
     rawDays: env.HUB_RAW_DAYS,
@@ -159,9 +191,7 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     push: {
       privateKey: env.HUB_VAPID_PRIVATE_KEY,
       subject: env.HUB_VAPID_SUBJECT,
-      services: env.HUB_PUSH_SERVICES.split(',')
-        .map(origin => origin.trim())
-        .filter(Boolean),
+      services: listOf(env.HUB_PUSH_SERVICES),
     },
     mail: env.HUB_MAIL_URL && env.HUB_MAIL_FROM ? { url: env.HUB_MAIL_URL, from: env.HUB_MAIL_FROM } : undefined,
     logLevel: env.HUB_LOG,
@@ -177,6 +207,31 @@ export function readConfig(environment: Record<string, string | undefined> = pro
 
 type Given = z.infer<typeof Environment>;
 
+const listOf = (text: string) =>
+  text
+    .split(',')
+    .map(part => part.trim())
+    .filter(Boolean);
+
+const wrong = (line: string) => new Error(`The configuration cannot be used:\n  ${line}`);
+
+/** Whoever reaches the hub over a network does so by TLS: the hub's, or that of a proxy which it was told of. */
+function tlsOf(env: Given): Config['door']['tls'] {
+  const given = filesOf(env, 'HUB_TLS_CERT', 'HUB_TLS_KEY');
+  const way = env.HUB_TLS ?? (given ? 'given' : 'off');
+  if (given && way !== 'given') throw wrong(`HUB_TLS: is ${way}, but HUB_TLS_CERT is set; say HUB_TLS=given or leave the files out`);
+  if (way === 'given' && !given) throw wrong('HUB_TLS: given needs HUB_TLS_CERT and HUB_TLS_KEY, files (PEM)');
+  const secure = way === 'own' || way === 'given';
+  if (secure && env.HUB_PUBLIC_URL?.startsWith('http:')) throw wrong('HUB_PUBLIC_URL: must begin with https:// where the hub speaks TLS');
+  if (!secure && env.HUB_REDIRECT_PORT !== undefined) throw wrong('HUB_REDIRECT_PORT: leads to https, which HUB_TLS=own or given opens');
+  if (way === 'off' && !/^(127(\.\d+){3}|::1|localhost)$/.test(env.HUB_HOST)) {
+    throw wrong(
+      `HUB_TLS: HTTP would listen on ${env.HUB_HOST} in plain text. Set HUB_TLS=own (a certificate of the hub’s own authority), HUB_TLS_CERT and HUB_TLS_KEY (a given one), or HUB_TLS=proxy when a proxy in front speaks TLS and nobody else reaches this port`,
+    );
+  }
+  return given ? { given } : (way as 'off' | 'own' | 'proxy');
+}
+
 function mqttsOf(env: Given): Config['mqtts'] {
   const port = env.HUB_MQTTS_PORT;
   if (port === 'off') return null;
@@ -191,8 +246,11 @@ function mqttsOf(env: Given): Config['mqtts'] {
   };
 }
 
-function filesOf(env: Given, certificate: 'HUB_CA_CERT' | 'HUB_MQTTS_CERT', key: 'HUB_CA_KEY' | 'HUB_MQTTS_KEY'): Files | undefined {
-  if (!env[certificate] !== !env[key])
-    throw new Error(`The configuration cannot be used:\n  ${certificate}: goes with ${key}; set both or neither`);
+function filesOf(
+  env: Given,
+  certificate: 'HUB_CA_CERT' | 'HUB_MQTTS_CERT' | 'HUB_TLS_CERT',
+  key: 'HUB_CA_KEY' | 'HUB_MQTTS_KEY' | 'HUB_TLS_KEY',
+): Files | undefined {
+  if (!env[certificate] !== !env[key]) throw wrong(`${certificate}: goes with ${key}; set both or neither`);
   return env[certificate] && env[key] ? { certificate: path.resolve(env[certificate]), key: path.resolve(env[key]) } : undefined;
 }

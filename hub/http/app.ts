@@ -6,9 +6,12 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { compress } from 'hono/compress';
 import { HTTPException } from 'hono/http-exception';
-import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
+import { type Doors, guarded } from './guard.ts';
+import { securityHeaders } from './headers.ts';
 import { notFound, Problem, problemOf } from './problem.ts';
+import { counted, networkOf, openCounter, type Rates } from './rates.ts';
+import { peerOf } from './request.ts';
 import type { HubEnv } from './server-types.ts';
 
 export interface AppOptions {
@@ -21,7 +24,12 @@ export interface AppOptions {
   guarded: [path: string, routes: Hono<HubEnv>][];
   /** Folder of the web build. */
   webDirectory: string;
-  https: boolean;
+  doors: Doors;
+  rates: Rates;
+  /** A proxy of the hub's own stands in front and says in X-Forwarded-For who asks. */
+  proxied?: boolean;
+  /** Paths (with all below) that take files, with the bytes each takes; everything else takes 2 MB. */
+  uploads?: Record<string, number>;
 }
 
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
@@ -37,49 +45,28 @@ export function makeApp(options: AppOptions): Hono<HubEnv> {
     if (context.res.status >= 500) log.error({ method: context.req.method, status: context.res.status }, 'request failed');
     else log.debug({ method: context.req.method, status: context.res.status, ms: Math.round(performance.now() - start) }, 'request');
   });
+  app.use(securityHeaders({ https: options.doors.publicUrl.startsWith('https:') }));
   app.use(
-    secureHeaders({
-      contentSecurityPolicy: {
-        defaultSrc: ["'self'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'", 'data:', 'blob:'],
-        mediaSrc: ["'self'", 'blob:'],
-        connectSrc: ["'self'", 'ws:', 'wss:'],
-        objectSrc: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'self'"],
-        frameAncestors: ["'none'"],
-      },
-      strictTransportSecurity: options.https ? 'max-age=31536000; includeSubDomains' : false,
-      permissionsPolicy: { camera: ['self'], microphone: ['self'], displayCapture: ['self'], geolocation: ['self'] },
-      referrerPolicy: 'no-referrer',
+    counted(openCounter(options.rates.address), context => {
+      context.set('proxied', options.proxied ?? false);
+      return networkOf(peerOf(context));
     }),
   );
-  app.use(sameOrigin);
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => {
-        throw new Problem(413, 'too-large', {
-          ja: '送られた内容が大きすぎます (2 MB まで)。',
-          en: 'The body is too large (2 MB at most).',
-        });
-      },
-    }),
-  );
-  app.use('/api/*', async (context, next) => {
-    await next();
-    context.header('cache-control', 'no-store');
-  });
-  app.use('/fhir/*', async (context, next) => {
-    await next();
-    context.header('cache-control', 'no-store');
-  });
+  app.use(guarded(options.doors));
+  app.use(bodies(options.uploads ?? {}));
   for (const [prefix, routes] of Object.entries(options.open)) app.route(prefix, routes);
+  const known = new WeakSet<Request>();
+  const perPerson = counted(openCounter(options.rates.person), context => context.var.actor.account);
   for (const prefix of new Set(options.guarded.map(([route]) => route))) {
-    app.use(prefix, signedIn);
-    app.use(`${prefix}/*`, signedIn);
+    for (const path of [prefix, `${prefix}/*`]) {
+      // Where one prefix is below another, a request is counted once.
+      app.use(path, signedIn, async (context, next) => {
+        const { raw } = context.req;
+        if (known.has(raw)) return next();
+        known.add(raw);
+        return perPerson(context, next);
+      });
+    }
   }
   for (const [prefix, routes] of options.guarded) app.route(prefix, routes);
   for (const prefix of ['/api/*', '/fhir/*', '/health/*']) {
@@ -98,7 +85,11 @@ export function makeApp(options: AppOptions): Hono<HubEnv> {
     }),
   );
   app.use(
-    serveStatic({ root: path.relative(process.cwd(), webDirectory) || '.', rewriteRequestPath: file => (file === '/' ? '/-' : file) }),
+    serveStatic({
+      root: path.relative(process.cwd(), webDirectory) || '.',
+      rewriteRequestPath: file => (file === '/' ? '/-' : file),
+      onFound: (_, context) => context.header('cache-control', 'no-cache'),
+    }),
   );
   app.get('*', context => {
     if (path.extname(context.req.path)) throw notFound();
@@ -143,18 +134,24 @@ const ISSUE_CODES: Record<number, string> = {
   429: 'throttled',
 };
 
-/** A request that changes something must come from a page of this very address (cross-site request forgery). */
-const sameOrigin: MiddlewareHandler<HubEnv> = async (context, next) => {
-  const origin = context.req.header('origin');
-  if (origin && !['GET', 'HEAD', 'OPTIONS'].includes(context.req.method) && !isSameOrigin(origin, context.req.header('host'))) {
-    throw new Problem(403, 'other-origin', {
-      ja: 'ほかのサイトからの操作は受け付けません。',
-      en: 'Requests from other sites are not accepted.',
+/** Bodies up to the limit of their path; what is larger is not read. */
+function bodies(uploads: Record<string, number>): MiddlewareHandler<HubEnv> {
+  const limit = (maxSize: number) =>
+    bodyLimit({
+      maxSize,
+      onError: () => {
+        const mb = Math.floor(maxSize / 1024 / 1024);
+        throw new Problem(413, 'too-large', {
+          ja: `送られた内容が大きすぎます (${mb} MB まで)。`,
+          en: `The body is too large (${mb} MB at most).`,
+        });
+      },
     });
-  }
-  await next();
-};
-
-export function isSameOrigin(origin: string, host: string | undefined): boolean {
-  return URL.canParse(origin) && new URL(origin).host === host;
+  const usual = limit(MAX_BODY_BYTES);
+  const larger = Object.entries(uploads).map(([prefix, bytes]) => [prefix, limit(bytes)] as const);
+  return (context, next) => {
+    const { path: asked } = context.req;
+    const own = larger.find(([prefix]) => asked === prefix || asked.startsWith(`${prefix}/`));
+    return (own?.[1] ?? usual)(context, next);
+  };
 }

@@ -29,12 +29,7 @@ export class Problem extends Error {
   readonly text: Text;
   readonly details?: ProblemDetail[];
 
-  constructor(
-    status: ContentfulStatusCode,
-    code: string,
-    text: Text,
-    options: { cause?: unknown; details?: ProblemDetail[] } = {},
-  ) {
+  constructor(status: ContentfulStatusCode, code: string, text: Text, options: { cause?: unknown; details?: ProblemDetail[] } = {}) {
     super(`${code}: ${text.en}`, { cause: options.cause });
     this.name = 'Problem';
     this.status = status;

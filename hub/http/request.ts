@@ -2,24 +2,20 @@
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context } from 'hono';
 import { z } from 'zod';
+import { parseJson } from './json.ts';
 import { Problem } from './problem.ts';
+import type { HubEnv } from './server-types.ts';
 
 /** The id of a record in a path, a query or a body: of a patient, a facility, a practitioner (FHIR R4 section 2.24.0.1, type id). */
 export const resourceId = z.string().regex(/^[A-Za-z0-9.-]{1,64}$/);
 
 /**
  * The request's JSON body as the schema says; an empty body counts as `{}`.
- * @throws Problem 400 (not JSON) or 422 with the path of each wrong field.
+ * @throws Problem 400 (not JSON), 422 (nested too deep) or 422 with the path of each wrong field.
  */
 export async function readBody<T extends z.ZodType>(context: Context, schema: T): Promise<z.infer<T>> {
   const text = await context.req.text();
-  let body: unknown;
-  try {
-    body = text === '' ? {} : JSON.parse(text);
-  } catch (cause) {
-    throw new Problem(400, 'not-json', { ja: '送られた内容が JSON ではありません。', en: 'The body is not JSON.' }, { cause });
-  }
-  return checked(schema, body);
+  return checked(schema, text === '' ? {} : parseJson(text));
 }
 
 /** A value as the schema says. @throws Problem 422 with the path of each wrong field. */
@@ -34,8 +30,13 @@ export function checked<T extends z.ZodType>(schema: T, value: unknown): z.infer
   );
 }
 
-/** The client's address as the connection knows it. */
-export function peerOf(context: Context): string {
+/**
+ * The client's address as the connection knows it. Behind a proxy of the hub's own (`proxied`), the last address that the proxy added to
+ * X-Forwarded-For: what stands before it the client itself may have written.
+ */
+export function peerOf(context: Context<HubEnv>): string {
+  const forwarded = context.var.proxied ? context.req.header('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined;
+  if (forwarded) return forwarded;
   try {
     return getConnInfo(context).remote.address ?? 'unknown';
   } catch {

@@ -3,5 +3,10 @@ import type { Logger } from 'pino';
 import type { Person } from '../identity/actor.ts';
 
 export interface HubEnv {
-  Variables: { actor: Person; log: Logger };
+  Variables: {
+    actor: Person;
+    log: Logger;
+    /** A proxy stands in front, and says who asks. */
+    proxied?: boolean;
+  };
 }

@@ -1,9 +1,12 @@
 // socket.io on the same server as HTTP: each connection belongs to a signed-in person from its first packet.
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import { type Namespace, Server, type Socket } from 'socket.io';
 import type { Person } from '../identity/actor.ts';
-import { isSameOrigin } from './app.ts';
+import { type Doors, refusalOf } from './guard.ts';
+import { ALWAYS } from './headers.ts';
 import { notSignedIn, Problem } from './problem.ts';
+import { networkOf, openCounter } from './rates.ts';
 
 const NAMESPACES = ['/live', '/consult'] as const;
 
@@ -22,7 +25,8 @@ export interface Sockets {
 export type ActorOf = (headers: Headers, options?: { renew?: boolean }) => Promise<Person | null>;
 
 /** Opens socket.io with the namespaces of the areas; `socket.data.actor` is the `Person`. A connection ends with its session. */
-export function openSockets(server: HttpServer, actorOf: ActorOf): Sockets {
+export function openSockets(server: HttpServer | HttpsServer, actorOf: ActorOf, { doors, proxied = false }: SocketOptions): Sockets {
+  const handshakes = openCounter(HANDSHAKES);
   const io = new Server(server, {
     serveClient: false,
     maxHttpBufferSize: 256 * 1024,
@@ -30,9 +34,22 @@ export function openSockets(server: HttpServer, actorOf: ActorOf): Sockets {
     pingTimeout: 10_000,
     transports: ['websocket', 'polling'],
     allowRequest: (request, decide) => {
-      const { origin, host } = request.headers;
-      decide(null, origin === undefined || isSameOrigin(origin, host));
+      const header = (name: string) => request.headers[name] as string | undefined;
+      const { host } = request.headers;
+      // A handshake opens a way to change things, whatever its method says.
+      const refused = refusalOf({ method: 'POST', host, header }, doors);
+      if (refused) return decide(refused.code, false);
+      handshakes.spend(networkOf(peerOf(request, proxied))).then(
+        () => decide(null, true),
+        () => decide('too-many', false),
+      );
     },
+  });
+  io.engine.on('headers', (headers: Record<string, string>) => {
+    Object.assign(headers, ALWAYS, {
+      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    });
   });
   const cookieOf = (socket: Socket) => new Headers({ cookie: socket.handshake.headers.cookie ?? '' });
   for (const name of NAMESPACES) {
@@ -41,6 +58,7 @@ export function openSockets(server: HttpServer, actorOf: ActorOf): Sockets {
         const actor = await actorOf(cookieOf(socket));
         if (!actor) throw notSignedIn();
         socket.data.actor = actor;
+        bound(socket);
         next();
       } catch (error) {
         next(Object.assign(new Error('not-signed-in', { cause: error }), { data: notSignedIn().body() }));
@@ -81,6 +99,46 @@ export function openSockets(server: HttpServer, actorOf: ActorOf): Sockets {
     },
   };
 }
+
+/** Handshakes and long-polling requests a minute of one address. */
+const HANDSHAKES = 6000;
+/** Messages of one connection in ten seconds: signalling of a call's beginning is some dozens. */
+const MESSAGES = 400;
+const MESSAGES_SECONDS = 10;
+
+export interface SocketOptions {
+  doors: Doors;
+  /** A proxy of the hub's own stands in front and says in X-Forwarded-For who asks. */
+  proxied?: boolean;
+}
+
+function peerOf(request: IncomingMessage, proxied: boolean): string {
+  const forwarded = proxied
+    ? String(request.headers['x-forwarded-for'] ?? '')
+        .split(',')
+        .at(-1)
+        ?.trim()
+    : undefined;
+  return forwarded || (request.socket.remoteAddress ?? 'unknown');
+}
+
+/** A connection that sends too much gets a refusal for what is over. */
+function bound(socket: Socket) {
+  let [sent, until] = [0, 0];
+  socket.use((packet, next) => {
+    const now = Date.now();
+    if (now > until) [sent, until] = [0, now + MESSAGES_SECONDS * 1000];
+    if (++sent <= MESSAGES) return next();
+    const acknowledge: unknown = packet.at(-1);
+    if (typeof acknowledge === 'function') acknowledge({ ok: false, ...tooManyMessages().body() });
+  });
+}
+
+const tooManyMessages = () =>
+  new Problem(429, 'too-many', {
+    ja: '操作が多すぎます。10 秒待ってから、もう一度試してください。',
+    en: 'Too many messages. Wait 10 seconds, then try again.',
+  });
 
 /** A message that no area listens for is answered too: its sender waits for an acknowledgement. */
 function refuseUnknown(socket: Socket) {

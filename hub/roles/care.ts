@@ -1,5 +1,4 @@
 // The care role: HTTP, signalling, rooms and records. It wires the areas; none of them knows another's inside.
-import { createServer } from 'node:http';
 import path from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import type { Organization, Period, PractitionerRole } from '@medplum/fhirtypes';
@@ -21,7 +20,7 @@ import {
 } from '../alerts/index.ts';
 import { openBench } from '../bench/index.ts';
 import { startConsult } from '../consult/index.ts';
-import { healthRoutes, makeApp, openSockets } from '../http/index.ts';
+import { healthRoutes, makeApp, openSockets, trustRoutes } from '../http/index.ts';
 import {
   type HeldRole,
   openAuthority,
@@ -50,6 +49,7 @@ import {
   sensorSummary,
 } from '../records/index.ts';
 import { attachVitals, vitalsRoutes } from '../vitals/index.ts';
+import { doorOf } from './door.ts';
 import { present } from './presence.ts';
 import { type RoleContext, runRole } from './role.ts';
 import { stateRoutes } from './state.ts';
@@ -57,7 +57,7 @@ import { stateRoutes } from './state.ts';
 await runRole('care', async context => {
   const { config, log, database, samples, secrets } = context;
   const records = await openRecords({ database, log, packages: config.packages });
-  const authority = config.mqtts ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
+  const authority = config.needsAuthority ? await openAuthority({ dataDirectory: config.dataDirectory, given: config.ca }) : undefined;
   const identity = await openIdentity({
     database,
     secret: secrets.session,
@@ -80,8 +80,9 @@ await runRole('care', async context => {
 
   const alerts = openAlerts({ database, records, log });
   const reach = openReach({ config, database, records });
-  const server = createServer();
-  const sockets = openSockets(server, identity.actorOf);
+  const door = await doorOf(config, authority, log);
+  const { server, doors, proxied, trust } = door;
+  const sockets = openSockets(server, identity.actorOf, { doors, proxied });
   const recheck = () => void sockets.recheck();
   await database.listen(SESSIONS_CHANNEL, recheck, recheck);
   // After identity has forgotten the roles it remembered: it listened first.
@@ -102,9 +103,15 @@ await runRole('care', async context => {
   const app = makeApp({
     log,
     signedIn: signedIn(identity),
-    https: config.http.publicUrl.startsWith('https:'),
+    doors,
+    proxied,
+    rates: config.door.rates,
     webDirectory: path.resolve(import.meta.dirname, '../../web/dist'),
-    open: { '/health': healthRoutes(checks(context, consult)), '/api/session': sessionRoutes(identity) },
+    open: {
+      '/health': healthRoutes(checks(context, consult)),
+      '/api/session': sessionRoutes(identity),
+      ...(trust ? { '/trust': trustRoutes(trust) } : {}),
+    },
     guarded: [
       ['/api/people', peopleRoutes(identity, (doctor, patient) => treats(records, doctor, patient))],
       ['/api/state', stateRoutes(database)],
@@ -148,9 +155,7 @@ await runRole('care', async context => {
   server.on('request', (request, response) => {
     if (!request.url?.startsWith('/socket.io/')) void answer(request, response);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(config.http.port, config.http.host, resolve);
-  });
+  await door.listen();
   return {
     detail: () => ({ workers: consult.workers().length }),
     async close() {
@@ -163,7 +168,7 @@ await runRole('care', async context => {
       await sockets.close();
       await identity.stop();
       await mqtt.endAsync(true);
-      server.closeAllConnections();
+      door.close();
     },
   };
 });

@@ -40,7 +40,8 @@ const app = makeApp({
     ['/api/echo', new Hono<HubEnv>().get('/', context => context.json({ reached: true }))],
   ],
   webDirectory: 'web/dist',
-  https: false,
+  doors: { publicUrl: 'http://localhost:8080', names: [] },
+  rates: { person: 10_000, address: 10_000 },
 });
 
 beforeEach(() => {
@@ -219,7 +220,8 @@ test('the first administrator is made once, and signs in with the password after
     open: { '/api/session': sessionRoutes(first) },
     guarded: [],
     webDirectory: 'web/dist',
-    https: false,
+    doors: { publicUrl: 'http://localhost:8080', names: [] },
+    rates: { person: 10_000, address: 10_000 },
   });
   const post = (path: string, body: object) =>
     routes.request(`http://hub.test${path}`, {
