@@ -138,10 +138,20 @@ function everyoneMayPass(target: string): boolean {
 }
 
 /** A hub that was killed leaves its PostgreSQL behind; the next start ends it before it opens the cluster again. */
-async function stopLeftover(cluster: string) {
+/** The address of the PostgreSQL that a running hub keeps in `directory`; undefined when none runs. */
+export function runningEmbeddedPostgres(directory: string): string | undefined {
+  const cluster = path.join(directory, 'cluster');
+  const found = postmaster(cluster);
+  if (!found?.running()) return undefined;
+  return `postgres://hub:${readFileSync(path.join(directory, 'password'), 'utf8').trim()}@127.0.0.1:${found.port}/${DATABASE}`;
+}
+
+/** What the server's lock file says: lines of process id, data directory, start, port. */
+function postmaster(cluster: string): { pid: number; port: number; running: () => boolean } | undefined {
   const pidFile = path.join(cluster, 'postmaster.pid');
-  if (!existsSync(pidFile)) return;
-  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+  if (!existsSync(pidFile)) return undefined;
+  const lines = readFileSync(pidFile, 'utf8').split('\n');
+  const pid = Number(lines[0]);
   const running = () => {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(cluster);
@@ -149,7 +159,13 @@ async function stopLeftover(cluster: string) {
       return false;
     }
   };
-  if (!running()) return;
+  return { pid, port: Number(lines[3]), running };
+}
+
+async function stopLeftover(cluster: string) {
+  const found = postmaster(cluster);
+  if (!found?.running()) return;
+  const { pid, running } = found;
   process.kill(pid, 'SIGINT');
   for (let i = 0; i < 200 && running(); i++) await sleep(50);
   if (running()) throw new Error(`Another hub (process ${pid}) uses ${cluster}. Stop it first.`);
