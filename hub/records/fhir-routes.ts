@@ -13,6 +13,7 @@ import { RouterRepository } from './fhir-repository.ts';
 import type { OpenRecords } from './open.ts';
 import { outcomeError, outcomeOf } from './outcome.ts';
 import { parseParameters } from './search.ts';
+import { addValidate } from './validate-operation.ts';
 
 const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -24,6 +25,7 @@ const NOT_OFFERED = new Set(['searchMultipleTypes', 'graphqlHandler']);
 export function fhirRoutes({ records }: { records: OpenRecords }): Hono<HubEnv> {
   const { definitions } = records.context;
   const router = routerOf(definitions);
+  addValidate(router, records.context);
   const app = new Hono<HubEnv>();
   app.onError((error, context) => refused(context, error));
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: context => refused(context, tooLarge()) }));

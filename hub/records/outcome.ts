@@ -34,11 +34,17 @@ export function outcomeOf(problem: Problem): OperationOutcome {
   return {
     resourceType: 'OperationOutcome',
     ...(STATUS_IDS[problem.status] ? { id: STATUS_IDS[problem.status] } : {}),
-    issue: details.map(({ path, message }) => ({
+    issue: details.map(({ path, message, rule, ja }) => ({
       severity: 'error',
       code,
-      details: { coding: [{ system: 'urn:remote-care-hub:problem', code: problem.code }], text: message || problem.text.en },
-      diagnostics: `${problem.text.ja} / ${problem.text.en}`,
+      details: {
+        coding: [
+          { system: 'urn:remote-care-hub:problem', code: problem.code },
+          ...(rule ? [{ system: 'urn:remote-care-hub:rule', code: rule }] : []),
+        ],
+        text: message || problem.text.en,
+      },
+      diagnostics: ja ? `${ja} / ${message}` : `${problem.text.ja} / ${problem.text.en}`,
       ...(path ? { expression: [path] } : {}),
     })),
   };
