@@ -65,6 +65,12 @@ export interface FactorsView {
   /** Staff need two factors here. */
   twoFactors: boolean;
 }
+/** GET /api/session/providers: sign-ins elsewhere that this hub takes. */
+export interface ProviderView {
+  id: 'patient' | 'clinician';
+  for: 'patient' | 'clinician';
+  name: { ja: string; en: string };
+}
 /** POST /api/session/factors/totp/begin */
 export interface TotpView {
   secret: string;

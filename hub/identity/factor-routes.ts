@@ -43,95 +43,102 @@ export function factorRoutes(identity: Identity): Hono<HubEnv> {
     return account;
   }
 
-  return new Hono<HubEnv>()
-    .get('/', async context => {
-      const { account } = await requireStanding(identity, context.req.raw.headers);
-      const view: FactorsView = {
-        ...(await factors.of(account.id)),
-        passkeys: await passkeys.list(account.id),
-        bindings: await identity.bindings.of(account.id),
-        licence: await identity.bindings.licenceOf(account.id),
-        twoFactors: identity.twoFactors && !account.reference?.startsWith('Patient/'),
-      };
-      return context.json(view);
-    })
-    .post('/passkeys/begin', async context => {
-      const { account } = await mayChange(context);
-      const { key, options } = await passkeys.askNew(account);
-      keepAsked(context, identity.publicUrl, key);
-      return context.json(options);
-    })
-    .post('/passkeys', async context => {
-      const standing = await mayChange(context);
-      const { name, answer } = await readBody(context, NewPasskey);
-      const made = await passkeys.add(standing.account.id, getCookie(context, ASKED_COOKIE) ?? '', name, newAnswerOf(answer));
-      await audited(standing, 'create', { ja: 'パスキーを登録しました', en: 'Registered a passkey' });
-      await finish(context, standing, 'passkey');
-      return context.json(made, 201);
-    })
-    .put('/passkeys/:id', async context => {
-      const standing = await requireStanding(identity, context.req.raw.headers);
-      if (standing.step) throw secondFirst();
-      const { name } = await readBody(context, RenamePasskey);
-      if (!(await passkeys.rename(standing.account.id, context.req.param('id'), name))) throw notFound();
-      return context.body(null, 204);
-    })
-    .delete('/passkeys/:id', async context => {
-      const standing = await mayChange(context);
-      const { account } = standing;
-      const others = (await passkeys.list(account.id)).filter(passkey => passkey.id !== context.req.param('id'));
-      await notTheLast(account.id, { passkeys: others.length, totp: (await factors.of(account.id)).totp });
-      if (!(await passkeys.remove(account.id, context.req.param('id')))) throw notFound();
-      await audited(standing, 'delete', { ja: 'パスキーを消しました', en: 'Removed a passkey' });
-      return context.body(null, 204);
-    })
-    .put('/password', async context => {
-      const standing = await mayChange(context);
-      const { password } = await readBody(context, NewPassword);
-      // 安全管理ガイドライン 6.0: 13 characters, or 8 beside a second factor.
-      const { totp } = await factors.of(standing.account.id);
-      const least = totp || standing.step ? 8 : PASSWORD_LENGTH.min;
-      if (password.length < least) throw shortPassword(least);
-      await factors.setPassword(standing.account.id, password);
-      await audited(standing, 'update', { ja: 'パスワードを変えました', en: 'Changed the password' });
-      return context.body(null, 204);
-    })
-    .post('/totp/begin', async context => {
-      const { account } = await mayChange(context);
-      const secret = await factors.beginTotp(account.id);
-      return context.json({ secret, uri: keyUri(secret, account.email, '遠隔ケアハブ') } satisfies TotpView);
-    })
-    .post('/totp', async context => {
-      const standing = await mayChange(context);
-      const { code } = await readBody(context, Code);
-      const { id } = standing.account;
-      // Without a password the code would be a single factor.
-      if (!(await factors.of(id)).password) throw passwordFirst();
-      await identity.attempts.admit(id, peerOf(context));
-      const backupCodes = await factors.confirmTotp(id, code.trim(), new Date());
-      if (!backupCodes) {
-        await identity.attempts.failed(id, peerOf(context));
-        throw wrongCode();
-      }
-      await audited(standing, 'create', { ja: 'アプリの番号を設定しました', en: 'Set up a code app' });
-      await finish(context, standing, 'password', 'totp');
-      return context.json({ backupCodes }, 201);
-    })
-    .delete('/totp', async context => {
-      const standing = await mayChange(context);
-      const { id } = standing.account;
-      await notTheLast(id, { passkeys: (await passkeys.list(id)).length, totp: false });
-      if (!(await factors.removeTotp(id))) throw notFound();
-      await audited(standing, 'delete', { ja: 'アプリの番号をやめました', en: 'Removed the code app' });
-      return context.body(null, 204);
-    })
-    .post('/backup-codes', async context => {
-      const standing = await mayChange(context);
-      if (!(await factors.of(standing.account.id)).totp) throw notFound();
-      const backupCodes = await factors.newBackupCodes(standing.account.id);
-      await audited(standing, 'create', { ja: '予備の番号を作り直しました', en: 'Made new backup codes' });
-      return context.json({ backupCodes }, 201);
-    });
+  return (
+    new Hono<HubEnv>()
+      .get('/', async context => {
+        const { account } = await requireStanding(identity, context.req.raw.headers);
+        const view: FactorsView = {
+          ...(await factors.of(account.id)),
+          passkeys: await passkeys.list(account.id),
+          bindings: await identity.bindings.of(account.id),
+          licence: await identity.bindings.licenceOf(account.id),
+          twoFactors: identity.twoFactors && !account.reference?.startsWith('Patient/'),
+        };
+        return context.json(view);
+      })
+      // A page asks this before it opens a form, so that nothing typed is lost to a question in between.
+      .post('/fresh', async context => {
+        await mayChange(context);
+        return context.body(null, 204);
+      })
+      .post('/passkeys/begin', async context => {
+        const { account } = await mayChange(context);
+        const { key, options } = await passkeys.askNew(account);
+        keepAsked(context, identity.publicUrl, key);
+        return context.json(options);
+      })
+      .post('/passkeys', async context => {
+        const standing = await mayChange(context);
+        const { name, answer } = await readBody(context, NewPasskey);
+        const made = await passkeys.add(standing.account.id, getCookie(context, ASKED_COOKIE) ?? '', name, newAnswerOf(answer));
+        await audited(standing, 'create', { ja: 'パスキーを登録しました', en: 'Registered a passkey' });
+        await finish(context, standing, 'passkey');
+        return context.json(made, 201);
+      })
+      .put('/passkeys/:id', async context => {
+        const standing = await requireStanding(identity, context.req.raw.headers);
+        if (standing.step) throw secondFirst();
+        const { name } = await readBody(context, RenamePasskey);
+        if (!(await passkeys.rename(standing.account.id, context.req.param('id'), name))) throw notFound();
+        return context.body(null, 204);
+      })
+      .delete('/passkeys/:id', async context => {
+        const standing = await mayChange(context);
+        const { account } = standing;
+        const others = (await passkeys.list(account.id)).filter(passkey => passkey.id !== context.req.param('id'));
+        await notTheLast(account.id, { passkeys: others.length, totp: (await factors.of(account.id)).totp });
+        if (!(await passkeys.remove(account.id, context.req.param('id')))) throw notFound();
+        await audited(standing, 'delete', { ja: 'パスキーを消しました', en: 'Removed a passkey' });
+        return context.body(null, 204);
+      })
+      .put('/password', async context => {
+        const standing = await mayChange(context);
+        const { password } = await readBody(context, NewPassword);
+        // 安全管理ガイドライン 6.0: 13 characters, or 8 beside a second factor.
+        const { totp } = await factors.of(standing.account.id);
+        const least = totp || standing.step ? 8 : PASSWORD_LENGTH.min;
+        if (password.length < least) throw shortPassword(least);
+        await factors.setPassword(standing.account.id, password);
+        await audited(standing, 'update', { ja: 'パスワードを変えました', en: 'Changed the password' });
+        return context.body(null, 204);
+      })
+      .post('/totp/begin', async context => {
+        const { account } = await mayChange(context);
+        const secret = await factors.beginTotp(account.id);
+        return context.json({ secret, uri: keyUri(secret, account.email, '遠隔ケアハブ') } satisfies TotpView);
+      })
+      .post('/totp', async context => {
+        const standing = await mayChange(context);
+        const { code } = await readBody(context, Code);
+        const { id } = standing.account;
+        // Without a password the code would be a single factor.
+        if (!(await factors.of(id)).password) throw passwordFirst();
+        await identity.attempts.admit(id, peerOf(context));
+        const backupCodes = await factors.confirmTotp(id, code.trim(), new Date());
+        if (!backupCodes) {
+          await identity.attempts.failed(id, peerOf(context));
+          throw wrongCode();
+        }
+        await audited(standing, 'create', { ja: 'アプリの番号を設定しました', en: 'Set up a code app' });
+        await finish(context, standing, 'password', 'totp');
+        return context.json({ backupCodes }, 201);
+      })
+      .delete('/totp', async context => {
+        const standing = await mayChange(context);
+        const { id } = standing.account;
+        await notTheLast(id, { passkeys: (await passkeys.list(id)).length, totp: false });
+        if (!(await factors.removeTotp(id))) throw notFound();
+        await audited(standing, 'delete', { ja: 'アプリの番号をやめました', en: 'Removed the code app' });
+        return context.body(null, 204);
+      })
+      .post('/backup-codes', async context => {
+        const standing = await mayChange(context);
+        if (!(await factors.of(standing.account.id)).totp) throw notFound();
+        const backupCodes = await factors.newBackupCodes(standing.account.id);
+        await audited(standing, 'create', { ja: '予備の番号を作り直しました', en: 'Made new backup codes' });
+        return context.json({ backupCodes }, 201);
+      })
+  );
 }
 
 /** A fresh second factor for what comes next; it counts for some minutes. */

@@ -32,6 +32,14 @@ export const routes: Route[] = [
   { path: '/sign-in', title: { ja: 'サインイン', en: 'Sign in' }, page: page(() => import('./pages/entry/SignIn.svelte')) },
   { path: '/s', title: { ja: 'サインイン', en: 'Sign in' }, page: page(() => import('./pages/entry/Link.svelte')) },
   { path: '/first', title: { ja: '最初の管理者', en: 'First administrator' }, page: page(() => import('./pages/entry/First.svelte')) },
+  { path: '/enrol', title: { ja: 'はじめの設定', en: 'Set up sign-in' }, page: page(() => import('./pages/entry/Enrol.svelte')) },
+  { path: '/second', title: { ja: 'もう一つの確認', en: 'Second factor' }, page: page(() => import('./pages/entry/Second.svelte')) },
+  {
+    path: '/account',
+    title: { ja: '私のアカウント', en: 'My account' },
+    roles: EVERYONE,
+    page: page(() => import('./pages/account/Account.svelte')),
+  },
   { path: '/today', title: { ja: '今日', en: 'Today' }, roles: ['patient'], page: page(() => import('./pages/patient/Today.svelte')) },
   {
     path: '/record',

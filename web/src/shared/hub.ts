@@ -22,8 +22,18 @@ export type {
 export type { CheckView, ContractView, RunView, SigningKeyView } from '../../../hub/bench/contract.ts';
 export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantView, Pattern } from '../../../hub/consult/contract.ts';
 export type { ProblemBody, Text } from '../../../hub/http/problem.ts';
-export type { PersonRole, RoleAt } from '../../../hub/identity/actor.ts';
-export type { LinkView, PersonView, SessionView } from '../../../hub/identity/contract.ts';
+export type { Factor, PersonRole, RoleAt } from '../../../hub/identity/actor.ts';
+export type {
+  FactorsView,
+  LicenceView,
+  LinkView,
+  PasskeyView,
+  PersonView,
+  ProviderView,
+  SessionView,
+  SignedInAt,
+  TotpView,
+} from '../../../hub/identity/contract.ts';
 export type {
   BenchMessage,
   CoverageView,
