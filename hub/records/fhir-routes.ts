@@ -1,6 +1,6 @@
 // FHIR R4 over HTTP at /fhir/R4: @medplum/fhir-router on the guarded repository. Every refusal is an OperationOutcome.
-import { allOk, getStatus, OperationOutcomeError, type SearchRequest } from '@medplum/core';
-import { type FhirRequest, FhirRouter, type HttpMethod } from '@medplum/fhir-router';
+import { getStatus, OperationOutcomeError } from '@medplum/core';
+import type { FhirRequest, HttpMethod } from '@medplum/fhir-router';
 import type { Bundle, OperationOutcome, Resource } from '@medplum/fhirtypes';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
@@ -8,23 +8,21 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { Problem, problemOf } from '../http/problem.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { capabilityStatement } from './capability.ts';
-import type { Definitions } from './definitions.ts';
 import { RouterRepository } from './fhir-repository.ts';
+import { fhirRouter } from './fhir-router.ts';
+import { projected, projectionOf } from './fhir-search.ts';
 import type { OpenRecords } from './open.ts';
-import { outcomeError, outcomeOf } from './outcome.ts';
-import { parseParameters } from './search.ts';
+import { outcomeOf } from './outcome.ts';
 import { addValidate } from './validate-operation.ts';
 
 const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 const MAX_BODY_BYTES = 1024 * 1024;
 const JSON_TYPES = new Set(['application/fhir+json', 'application/json', 'application/json-patch+json']);
-/** What the router could do and this server does not offer. */
-const NOT_OFFERED = new Set(['searchMultipleTypes', 'graphqlHandler']);
 
 /** Routes for `/fhir/R4`. The signed-in person is in `c.var.actor`. */
 export function fhirRoutes({ records }: { records: OpenRecords }): Hono<HubEnv> {
   const { definitions } = records.context;
-  const router = routerOf(definitions);
+  const router = fhirRouter();
   addValidate(router, records.context);
   const app = new Hono<HubEnv>();
   app.onError((error, context) => refused(context, error));
@@ -46,53 +44,46 @@ export function fhirRoutes({ records }: { records: OpenRecords }): Hono<HubEnv> 
       body: await bodyOf(context),
       config: { transactions: true },
     };
-    for (const type of typesNamed(request)) definitions.load([type]);
-    const [outcome, resource] = await router.handleRequest(request, new RouterRepository(records.guarded(context.var.actor)));
+    const [outcome, resource] = await router.handleRequest(
+      request,
+      new RouterRepository(records.guarded(context.var.actor), records.cursors),
+    );
     const status = getStatus(outcome) as ContentfulStatusCode;
     if (!resource) return answer(context, status, outcome);
-    const type = resource.resourceType;
-    if (resource.meta?.versionId && type !== 'Bundle') {
-      context.header('etag', `W/"${resource.meta.versionId}"`);
-      if (resource.meta.lastUpdated) context.header('last-modified', new Date(resource.meta.lastUpdated).toUTCString());
-      if (status === 201) context.header('location', `${baseOf(req.url)}/${type}/${resource.id}/_history/${resource.meta.versionId}`);
+    const base = baseOf(req.url);
+    if (resource.resourceType === 'Bundle' && !resource.meta?.versionId) return answer(context, status, absolute(resource, base));
+    const { versionId, lastUpdated } = resource.meta ?? {};
+    if (versionId) context.header('etag', `W/"${versionId}"`);
+    if (lastUpdated) context.header('last-modified', new Date(lastUpdated).toUTCString());
+    if (req.method !== 'GET') {
+      if (status === 201) context.header('location', `${base}/${resource.resourceType}/${resource.id}/_history/${versionId}`);
+      return wanted(context, status, resource);
     }
-    return answer(context, status, type === 'Bundle' ? absolute(resource, baseOf(req.url), address) : resource);
+    if (unchanged(context, resource)) return context.body(null, 304);
+    return answer(context, status, projected(resource, projectionOf(address.searchParams)));
   });
   return app;
 }
 
-/** The router, with its search replaced by one that refuses what it does not understand. */
-function routerOf(definitions: Definitions): FhirRouter {
-  const router = new FhirRouter();
-  const { routes } = router.router;
-  const kept = routes.filter(
-    ({ data, handler }) => data?.interaction !== 'search-type' && data?.interaction !== 'search-system' && !NOT_OFFERED.has(handler.name),
-  );
-  routes.splice(0, routes.length, ...kept.filter(({ path }) => path[0]?.value !== '$graphql'));
-  const search = (parameters: (request: FhirRequest) => Record<string, string | string[] | undefined>) => {
-    return async (request: FhirRequest, repository: Parameters<FhirRouter['handleRequest']>[1]): Promise<[OperationOutcome, Resource]> => {
-      let asked: SearchRequest;
-      try {
-        asked = parseParameters(definitions, request.params.resourceType ?? '', parameters(request));
-      } catch (error) {
-        throw outcomeError(error);
-      }
-      return [allOk, await repository.search(asked)];
-    };
-  };
-  router.add(
-    'GET',
-    ':resourceType',
-    search(request => request.query),
-    'search-type',
-  );
-  router.add(
-    'POST',
-    ':resourceType/_search',
-    search(request => (request.body ?? {}) as Record<string, string>),
-    'search-type',
-  );
-  return router;
+/** What a write answers, as the client prefers it (R4 http.html#return). */
+function wanted(context: Context<HubEnv>, status: ContentfulStatusCode, resource: Resource) {
+  const preferred = /\breturn\s*=\s*(\w+)/.exec(context.req.header('prefer') ?? '')?.[1];
+  if (preferred === 'minimal') return context.body(null, status);
+  if (preferred !== 'OperationOutcome') return answer(context, status, resource);
+  const text = `${resource.resourceType}/${resource.id} is now version ${resource.meta?.versionId}`;
+  return answer(context, status, {
+    resourceType: 'OperationOutcome',
+    issue: [{ severity: 'information', code: 'informational', details: { text } }],
+  });
+}
+
+/** Whether the client has this version already (R4 http.html#cread). */
+function unchanged({ req }: Context<HubEnv>, { meta }: Resource): boolean {
+  const tags = req.header('if-none-match');
+  if (tags !== undefined) return tags.split(',').some(tag => tag.trim() === '*' || tag.includes(`"${meta?.versionId}"`));
+  const since = Date.parse(req.header('if-modified-since') ?? '');
+  // The header knows whole seconds only.
+  return Boolean(meta?.lastUpdated) && Math.floor(Date.parse(meta!.lastUpdated!) / 1000) * 1000 <= since;
 }
 
 async function bodyOf(context: Context<HubEnv>): Promise<unknown> {
@@ -116,29 +107,23 @@ async function bodyOf(context: Context<HubEnv>): Promise<unknown> {
   return body;
 }
 
-/** Types whose definitions the router's own parsing needs before our repository is asked. */
-function typesNamed(request: FhirRequest): string[] {
-  const bundle = request.body as Bundle | undefined;
-  const inBundle = bundle?.resourceType === 'Bundle' && Array.isArray(bundle.entry) ? bundle.entry : [];
-  const urls = [request.url, ...inBundle.map(entry => entry?.request?.url ?? '')];
-  return urls.map(url => /^\/?([A-Z][A-Za-z]+)/.exec(url)?.[1] ?? '').filter(Boolean);
-}
-
-/** Entry addresses and links of a Bundle made absolute. */
-function absolute(bundle: Bundle, base: string, address: URL): Bundle {
-  const self = `${base}${address.pathname.replace(/^.*?\/fhir\/R4/, '')}${address.search}`;
-  const next = bundle.link?.find(link => link.relation === 'next')?.url;
-  if (bundle.type !== 'searchset' && bundle.type !== 'history') return bundle;
-  const link = [{ relation: 'self', url: self }];
-  if (next) {
-    const url = new URL(self);
-    url.searchParams.set('_offset', next.replace('_offset=', ''));
-    link.push({ relation: 'next', url: url.href });
-  }
+/** Addresses and links of a Bundle, and of Bundles in it, made absolute. */
+function absolute(bundle: Bundle, base: string): Bundle {
+  const whole = (url: string) => (/^[a-z]+:/i.test(url) ? url : `${base}/${url}`);
   return {
     ...bundle,
-    link,
-    entry: bundle.entry?.map(entry => (entry.fullUrl ? { ...entry, fullUrl: `${base}/${entry.fullUrl}` } : entry)),
+    ...(bundle.link ? { link: bundle.link.map(link => ({ ...link, url: whole(link.url) })) } : {}),
+    ...(bundle.entry
+      ? {
+          entry: bundle.entry.map(entry => ({
+            ...entry,
+            ...(entry.fullUrl ? { fullUrl: whole(entry.fullUrl) } : {}),
+            ...(entry.resource?.resourceType === 'Bundle' && entry.resource.type === 'searchset'
+              ? { resource: absolute(entry.resource, base) }
+              : {}),
+          })),
+        }
+      : {}),
   };
 }
 

@@ -1,5 +1,4 @@
 // Opens the record for a process: the definitions once, then views of it by actor.
-import { FhirRouter, makeSimpleRequest, processBatch } from '@medplum/fhir-router';
 import type { Bundle, Resource } from '@medplum/fhirtypes';
 import type { Logger } from 'pino';
 import { notAllowed } from '../http/problem.ts';
@@ -8,18 +7,21 @@ import type { Database } from '../store/index.ts';
 import { allowedPatients } from './access.ts';
 import { writeAudit } from './audit.ts';
 import { openDefinitions } from './definitions.ts';
+import { runBundle } from './fhir-batch.ts';
 import { RouterRepository } from './fhir-repository.ts';
+import { fhirRouter } from './fhir-router.ts';
 import { problemIn } from './outcome.ts';
 import { openProfiles, type ProfileSource } from './profiles/index.ts';
 import type { Records, Repository } from './records.ts';
 import { GuardedRepository, type Identified, type RecordContext } from './repository.ts';
 import { residentsOf } from './residents.ts';
-import { parseQuery } from './search.ts';
+import { type Cursors, openCursors } from './search-cursor.ts';
 import type { RecordTables } from './tables.ts';
 
 /** The record with what the record area itself needs: views that can share a transaction. */
 export interface OpenRecords extends Records {
   context: RecordContext;
+  cursors: Cursors;
   guarded(actor: Actor): GuardedRepository;
 }
 
@@ -42,11 +44,13 @@ export async function openRecords({
   const connection = database.kysely.withTables<RecordTables>();
   const context: RecordContext = { connection, definitions: openDefinitions(), profiles: openProfiles(packages), now };
   log.debug({ ms: Math.round(performance.now() - begun) }, 'record opened');
-  const router = new FhirRouter();
+  const router = fhirRouter();
+  const cursors = openCursors(connection);
   const guarded = (actor: Actor) => new GuardedRepository(context, actor);
 
   const records: OpenRecords = {
     context,
+    cursors,
     guarded,
     as(actor) {
       const view = guarded(actor);
@@ -54,14 +58,10 @@ export async function openRecords({
         create: (resource: Resource) => view.create(resource),
         read: (type: string, id: string) => view.read(type, id),
         update: (resource: Identified) => view.update(resource),
-        async search(query: string) {
-          return (await view.search(parseQuery(context.definitions, query))).resources;
-        },
+        search: (query: string) => view.find(query),
         async transaction(bundle: Bundle) {
-          for (const entry of bundle.entry ?? []) if (entry.resource) context.definitions.load([entry.resource.resourceType]);
           try {
-            const request = { ...makeSimpleRequest('POST', '/', bundle), config: { transactions: true } };
-            return await processBatch(request, new RouterRepository(view), router, { ...bundle, type: 'transaction' });
+            return await runBundle(router, new RouterRepository(view, cursors), { ...bundle, type: 'transaction' });
           } catch (error) {
             throw problemIn(error) ?? error;
           }

@@ -1,19 +1,20 @@
 // One actor's view of the record: every call is decided in access.ts and leaves one audit entry, with the write or not at all.
 import { randomUUID } from 'node:crypto';
-import type { SearchRequest } from '@medplum/core';
 import type { Resource } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
-import { notAllowed, notFound, Problem } from '../http/problem.ts';
+import { notAllowed, notFound, Problem, type Text } from '../http/problem.ts';
 import type { Actor } from '../identity/actor.ts';
 import { allowedPatients, resourcePredicate } from './access.ts';
 import { type AuditEntry, wordsFor, writeAudit } from './audit.ts';
 import { groundsOf, inOwnName, mayWriteSetup, PATIENT_WRITES, type SetupFacts, setupSeen } from './consent.ts';
 import type { Definitions } from './definitions.ts';
+import { type HistoryAsked, versionsOf } from './history.ts';
 import type { Profiles } from './profiles/index.ts';
-import type { Action } from './records.ts';
+import { type Action, CATEGORIES } from './records.ts';
 import { relationsOf } from './relations.ts';
-import { MAX_COUNT, runSearch } from './search.ts';
-import { bury, lock, put, type Stored, type Version, versionOf } from './store.ts';
+import { type Found, MAX_COUNT, parseQuery, type Run, runSearch } from './search.ts';
+import type { Asked } from './search-request.ts';
+import { bury, type Change, lock, put, type Stored, type Version, versionOf } from './store.ts';
 import { ROLE_SYSTEM } from './systems.ts';
 import type { Connection } from './tables.ts';
 import { validate } from './validation.ts';
@@ -28,8 +29,13 @@ export interface RecordContext {
 
 export type Identified = Resource & { id: string };
 
-export const conflict = (current: number) =>
-  new Problem(409, 'version-conflict', {
+const WHOLE_RECORD: Text = { ja: '記録をまとめて見る', en: 'read: several kinds of the record' };
+/** Resources from which rights follow, in the order in which one transaction creates them. */
+const WAVES: readonly string[] = ['Organization', 'Practitioner', 'Patient', 'Encounter', 'Consent'];
+
+/** 409 where the version stood in the resource, 412 where it was the condition of the request (R4 http.html#concurrency). */
+const conflict = (status: 409 | 412, current: number) =>
+  new Problem(status, 'version-conflict', {
     ja: 'ほかの人が先に変更しました。新しい内容を読み込んでから、もう一度変えてください。',
     en: `Somebody changed this meanwhile (version ${current}). Load it again, then make your change.`,
   });
@@ -84,9 +90,60 @@ export class GuardedRepository {
   async #insert(resource: Resource, id: string): Promise<Identified> {
     const next = versionOf(this.context.definitions, resource, id, 1, this.context.now());
     if (!(await this.#mayCreate(next))) return this.#refuse('create', next.resource.resourceType, id, next.belonging.patients);
-    await put(this.#connection, next, this.#writer());
+    await put(this.#connection, [{ next }], this.#writer());
     await this.#granted('create', next.resource, next.belonging.patients);
     return next.resource;
+  }
+
+  /**
+   * Creates many at once, in one transaction. Those from which rights follow (a new patient, a stay) come before what leans on them.
+   * `placed` puts an entry's place on what is thrown. @throws Problem 403, 422
+   */
+  async createAll(given: { resource: Resource; id: string }[], placed: (index: number, error: unknown) => unknown): Promise<Identified[]> {
+    const { definitions, now } = this.context;
+    const versions = given.map(({ resource, id }, index) => {
+      try {
+        validate(this.context, resource);
+        return versionOf(definitions, resource, id, 1, now());
+      } catch (error) {
+        throw placed(index, error);
+      }
+    });
+    await this.within(async inside => {
+      const allowed = new Map<string, boolean>();
+      const waves = [...WAVES, null].map(type =>
+        versions.flatMap((version, index) => {
+          const own = version.resource.resourceType;
+          return (type === null ? !WAVES.includes(own) : own === type) ? [{ version, index }] : [];
+        }),
+      );
+      for (const wave of waves) {
+        const changes: Change[] = [];
+        for (const { version: next, index } of wave) {
+          const { patients, category, withheld } = next.belonging;
+          // What belongs to the same patients in the same way is decided once.
+          const key =
+            category === 'setup' || next.resource.resourceType === 'Patient'
+              ? `${index}`
+              : JSON.stringify([patients, category, withheld, next.resource.resourceType]);
+          if (!inOwnName(inside.actor, next.resource)) allowed.set(key, false);
+          if (!allowed.has(key)) allowed.set(key, await inside.#mayCreate(next));
+          if (!allowed.get(key)) {
+            const error = await inside
+              .#refuse('create', next.resource.resourceType, next.resource.id, patients)
+              .catch((refused: unknown) => refused);
+            throw placed(index, error);
+          }
+          changes.push({ next });
+        }
+        await put(inside.connection, changes, inside.#writer());
+      }
+      await writeAudit(
+        inside.connection,
+        versions.map(({ resource, belonging }) => inside.#entry('create', resource.resourceType, resource.id, belonging.patients, true)),
+      );
+    });
+    return versions.map(({ resource }) => resource);
   }
 
   async read(type: string, id: string): Promise<Identified> {
@@ -111,27 +168,33 @@ export class GuardedRepository {
     return found.content as Identified;
   }
 
-  /** All versions, newest first; a deletion is an entry without resource. */
-  async history(type: string, id: string): Promise<{ version: string; at: Date; content: Identified | null }[]> {
-    await this.#visible('read', type, id, true);
-    const rows = await this.#connection
-      .selectFrom('resource_history')
-      .select(['version', 'last_updated', 'content'])
-      .where('type', '=', type)
-      .where('id', '=', id)
-      .orderBy('version', 'desc')
-      .limit(MAX_COUNT)
-      .execute();
-    return rows.map(row => ({ version: String(row.version), at: row.last_updated, content: row.content as Identified | null }));
+  /** Versions, newest first; of one resource when `id` is given: then @throws Problem 404, 403. One audit entry names all the patients. */
+  async versions(asked: HistoryAsked) {
+    const [type = ''] = asked.types;
+    if (asked.id !== undefined) await this.#visible('read', type, asked.id, true, false);
+    const found = await versionsOf(this.#connection, this.#scope('read'), asked);
+    const resource = asked.id === undefined ? this.#label(asked.types) : `${type}/${asked.id}`;
+    const what = asked.types.length === 1 ? wordsFor(type, 'read') : WHOLE_RECORD;
+    await writeAudit(this.#connection, [
+      {
+        actor: this.actor,
+        action: 'read',
+        what,
+        resource,
+        patients: found.patients,
+        allowed: asked.id !== undefined || this.#entitled(asked.types, 'read'),
+      },
+    ]);
+    return found;
   }
 
-  /** @throws Problem 404, 403, 422; 409 when `meta.versionId` or `ifMatch` is not the newest version. */
+  /** @throws Problem 404, 403, 422; 412 when `ifMatch` is not the newest version, 409 when `meta.versionId` is not. */
   async update(resource: Identified, ifMatch?: string): Promise<Identified> {
     validate(this.context, resource);
-    return this.within(inside => inside.#replace(resource, ifMatch ?? resource.meta?.versionId));
+    return this.within(inside => inside.#replace(resource, ifMatch));
   }
 
-  async #replace(resource: Identified, expected: string | undefined): Promise<Identified> {
+  async #replace(resource: Identified, ifMatch: string | undefined): Promise<Identified> {
     const { resourceType: type, id } = resource;
     const previous = await lock(this.#connection, type, id);
     if (!previous) {
@@ -144,14 +207,16 @@ export class GuardedRepository {
     const patients = [...new Set([...previous.patients, ...next.belonging.patients])];
     if (!may) return this.#refuse('update', type, id, patients);
     if (previous.deleted) throw gone();
-    if (expected !== undefined && expected !== String(previous.version)) throw conflict(previous.version);
+    const expected = ifMatch ?? resource.meta?.versionId;
+    if (expected !== undefined && expected !== String(previous.version))
+      throw conflict(ifMatch === undefined ? 409 : 412, previous.version);
     if (previous.patients.length && !sameSet(previous.patients, next.belonging.patients)) {
       throw new Problem(422, 'patient-fixed', {
         ja: 'この記録の患者は変えられません。新しく作り直してください。',
         en: 'A resource cannot move to another patient: its history stays with the first. Create a new one.',
       });
     }
-    await put(this.#connection, next, this.#writer(), previous);
+    await put(this.#connection, [{ next, previous }], this.#writer());
     await this.#granted('update', next.resource, patients);
     return next.resource;
   }
@@ -162,32 +227,82 @@ export class GuardedRepository {
       if (!previous) return inside.#missing('delete', type, id);
       if (!(await inside.#mayChange('delete', type, previous))) return inside.#refuse('delete', type, id, previous.patients);
       if (previous.deleted) throw gone();
-      if (ifMatch !== undefined && ifMatch !== String(previous.version)) throw conflict(previous.version);
+      if (ifMatch !== undefined && ifMatch !== String(previous.version)) throw conflict(412, previous.version);
       await bury(inside.connection, type, id, previous, inside.#writer(), this.context.now());
       await writeAudit(inside.connection, [inside.#entry('delete', type, id, previous.patients, true)]);
     });
   }
 
-  /** Resources that match and that the actor may see. */
-  async search(request: SearchRequest, defaultCount = MAX_COUNT): Promise<{ resources: Identified[]; total?: number }> {
-    const type = request.resourceType;
-    const visible = resourcePredicate(this.actor, 'search', type, this.context.now());
-    const found = await runSearch(this.#connection, this.context.definitions, request, visible, defaultCount);
-    const entitled = setupSeen(this.actor, type) !== 'none' || groundsOf(this.actor, 'search').length > 0;
+  /** What matches and the actor may see, with what it brings along. One audit entry names all the patients of it, and `about`. */
+  async search(
+    asked: Asked,
+    { about = [], count = MAX_COUNT, ...run }: Partial<Omit<Run, 'scope'>> & { about?: string[] } = {},
+  ): Promise<Found> {
+    const found = await runSearch(this.#connection, asked, {
+      scope: this.#scope('search'),
+      count: Math.min(asked.count ?? count, MAX_COUNT),
+      ...run,
+    });
     await writeAudit(this.#connection, [
-      { actor: this.actor, action: 'search', what: wordsFor(type, 'search'), resource: type, patients: found.patients, allowed: entitled },
+      {
+        actor: this.actor,
+        action: 'search',
+        what: asked.types.length === 1 ? wordsFor(asked.types[0]!, 'search') : WHOLE_RECORD,
+        resource: this.#label(asked.types),
+        patients: [...new Set([...found.patients, ...about])],
+        allowed: this.#entitled(asked.types, 'search'),
+      },
     ]);
-    return { resources: found.resources as Identified[], total: found.total };
+    return found;
   }
 
-  async #visible(action: Action, type: string, id: string, evenDeleted = false): Promise<{ content: Identified }> {
+  /** Resources that match `Type?name=value&…`. @throws Problem 400 */
+  async find(query: string): Promise<Identified[]> {
+    return (await this.search(parseQuery(this.context.definitions, query))).matches as Identified[];
+  }
+
+  /** Lets pass who may see anything at all of a patient's. @throws Problem 404, 403, audited */
+  async enterCompartment(patient: string): Promise<void> {
+    const there = await this.#connection
+      .selectFrom('resources')
+      .select('row')
+      .where('type', '=', 'Patient')
+      .where('id', '=', patient)
+      .executeTakeFirst();
+    if (!there) return this.#missing('search', 'Patient', patient);
+    for (const category of CATEGORIES) {
+      const allowed = await allowedPatients(this.#connection, this.actor, [patient], category, 'search', this.context.now());
+      if (allowed.has(patient)) return;
+    }
+    return this.#refuse('search', 'Patient', patient, [patient]);
+  }
+
+  /** Who asks, for the SQL of a search. */
+  #scope(action: Action): Run['scope'] {
+    const now = this.context.now();
+    return {
+      now,
+      visible: (type, alias) => resourcePredicate(this.actor, action, type, now, alias),
+      alike: types => [...Map.groupBy(types, type => JSON.stringify(setupSeen(this.actor, type))).values()],
+    };
+  }
+
+  #entitled(types: readonly string[], action: Action): boolean {
+    return groundsOf(this.actor, action).length > 0 || types.some(type => setupSeen(this.actor, type) !== 'none');
+  }
+
+  #label(types: readonly string[]): string {
+    return types.length > 3 ? '*' : types.join(',');
+  }
+
+  async #visible(action: Action, type: string, id: string, evenDeleted = false, audited = true): Promise<{ content: Identified }> {
     const predicate = resourcePredicate(this.actor, action, type, this.context.now());
     const { rows } = await sql<Stored & { allowed: boolean }>`select r0.content, r0.deleted, r0.patients, ${predicate} as allowed
       from resources r0 where r0.type = ${type} and r0.id = ${id}`.execute(this.#connection);
     const found = rows[0];
     if (!found) return this.#missing(action, type, id);
     if (!found.allowed) return this.#refuse(action, type, id, found.patients);
-    await writeAudit(this.#connection, [this.#entry(action, type, id, found.patients, true)]);
+    if (audited) await writeAudit(this.#connection, [this.#entry(action, type, id, found.patients, true)]);
     if (found.deleted && !evenDeleted) throw gone();
     return { content: found.content as Identified };
   }

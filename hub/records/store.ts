@@ -1,12 +1,13 @@
 // Resources in PostgreSQL, without any right or audit: versions, history, index rows. Only repository.ts uses it.
 import type { Resource } from '@medplum/fhirtypes';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { type Belonging, belongingOf } from './compartment.ts';
 import type { Definitions } from './definitions.ts';
 import { provisionsOf } from './provisions.ts';
 import { RIGHTS_CHANNEL } from './records.ts';
 import { relationsOf } from './relations.ts';
 import { type SearchRows, searchRows } from './search-index.ts';
+import { indexDeletes, indexInserts } from './search-rows.ts';
 import type { Connection } from './tables.ts';
 
 /** A resource ready to be written: validated, with its version, its patients and what it is found by. */
@@ -53,79 +54,94 @@ export async function lock(connection: Connection, type: string, id: string): Pr
   return found && { ...found, version: Number(found.version), content: found.content as Resource | null };
 }
 
-/** Writes a version: the row itself, its history, its index rows, and what it says of relations and denials. */
-export async function put(connection: Connection, next: Version, writer: string, previous?: Stored): Promise<void> {
-  const { resource, version, at, belonging } = next;
-  const content = JSON.stringify(resource);
-  const columns = { version, content, last_updated: at, deleted: false, ...belonging };
-  let row = previous?.row;
-  if (row) {
-    await connection.updateTable('resources').set(columns).where('row', '=', row).execute();
-    await clearRows(connection, row);
-  } else {
-    const inserted = await connection
-      .insertInto('resources')
-      .values({ type: resource.resourceType, id: resource.id, ...columns })
-      .returning('row')
-      .executeTakeFirstOrThrow();
-    row = inserted.row;
-  }
-  await connection
-    .insertInto('resource_history')
-    .values({ type: resource.resourceType, id: resource.id, version, content, last_updated: at, actor: writer })
-    .execute();
-  await insertRows(connection, row, next);
-  await tellOfRights(connection, belonging);
+/** A version to be written, and the one it follows. */
+export interface Change {
+  next: Version;
+  previous?: Stored;
+}
+
+/**
+ * Writes versions in one statement: the rows themselves, their history, their index rows, and what they say of relations and provisions.
+ * Each resource may be there once.
+ */
+export async function put(connection: Connection, changes: Change[], writer: string): Promise<void> {
+  if (!changes.length) return;
+  const all = changes.map(({ next, previous }) => ({
+    ...next,
+    ...next.belonging,
+    type: next.resource.resourceType,
+    row: previous?.row ?? null,
+  }));
+  const replaced = all.flatMap(({ row }) => row ?? []);
+  const columns = sql.raw('version, content, last_updated, deleted, patients, category, withheld');
+  const source = sql`source as (select n, row, type, id, version, content::jsonb as content, last_updated, false as deleted,
+      string_to_array(patients, ',') as patients, category, withheld
+    from unnest(${all.map((_, n) => n)}::int[], ${all.map(({ row }) => row)}::bigint[], ${all.map(({ type }) => type)}::text[],
+      ${all.map(({ resource }) => resource.id)}::text[], ${all.map(({ version }) => version)}::bigint[],
+      ${all.map(({ resource }) => JSON.stringify(resource))}::text[], ${all.map(({ at }) => at.toISOString())}::timestamptz[],
+      ${all.map(({ patients }) => patients.join(','))}::text[], ${all.map(({ category }) => category)}::text[],
+      ${all.map(({ withheld }) => withheld)}::boolean[])
+      v(n, row, type, id, version, content, last_updated, patients, category, withheld))`;
+  const made = sql`made as (insert into resources (type, id, ${columns}) select type, id, ${columns} from source where row is null returning row, type, id)`;
+  const changed = sql`changed as (update resources r set (${columns}) = (s.version, s.content, s.last_updated, s.deleted, s.patients, s.category, s.withheld)
+    from source s where r.row = s.row)`;
+  const placed = sql`placed as (select source.n, coalesce(source.row, made.row) as row, source.type from source left join made using (type, id))`;
+  const history = sql`history as (insert into resource_history (type, id, version, content, last_updated, actor)
+    select type, id, version, content, last_updated, ${writer} from source order by n)`;
+  const parts = [
+    source,
+    made,
+    ...(replaced.length ? [changed, ...indexDeletes(replaced), ...rightsDeletes(replaced)] : []),
+    placed,
+    history,
+    ...indexInserts(all.map(({ rows }) => rows)),
+    ...rightsInserts(all),
+  ];
+  const told = all.filter(({ category }) => TELLING.has(category)).flatMap(({ patients }) => patients);
+  await sql`with ${sql.join(parts)} ${tellOfRights(told)}`.execute(connection);
 }
 
 /** Leaves a tombstone: a version without content. History stays. */
 export async function bury(connection: Connection, type: string, id: string, previous: Stored, writer: string, at: Date): Promise<void> {
   const version = previous.version + 1;
-  await connection
-    .updateTable('resources')
-    .set({ version, content: null, last_updated: at, deleted: true })
-    .where('row', '=', previous.row)
-    .execute();
-  await clearRows(connection, previous.row);
-  await connection.insertInto('resource_history').values({ type, id, version, content: null, last_updated: at, actor: writer }).execute();
-  await tellOfRights(connection, previous);
-}
-
-/** With a Consent, a Patient or a residence it may change who may see the patient: who follows a live stream is asked again at once. */
-async function tellOfRights(connection: Connection, { category, patients }: { category: string; patients: string[] }) {
-  if (category !== 'sharing' && category !== 'demographics') return;
-  for (const patient of patients) await sql`select pg_notify(${RIGHTS_CHANNEL}, ${JSON.stringify({ patient })})`.execute(connection);
-}
-
-async function clearRows(connection: Connection, row: string) {
-  await sql`with a as (delete from search_token where row = ${row}), b as (delete from search_reference where row = ${row}),
-      c as (delete from search_date where row = ${row}), d as (delete from search_string where row = ${row}),
-      e as (delete from patient_relations where source = ${row})
-    delete from patient_provisions where source = ${row}`.execute(connection);
-}
-
-async function insertRows(connection: Connection, row: string, { resource, at, rows }: Version) {
-  const type = resource.resourceType;
-  const relations = relationsOf(resource, at);
-  const provisions = JSON.stringify(
-    provisionsOf(resource).map(provision => ({ ...provision, named: [...new Set(provision.parties.flat())] })),
-  );
-  const iso = (date: Date | null) => date?.toISOString() ?? null;
-  // One statement for all index rows: a resource has some dozens, and each round trip would cost more than the insert.
+  const rows = [previous.row];
   await sql`with
-    t as (insert into search_token (row, type, param, system, code)
-      select ${row}::bigint, ${type}, * from unnest(${rows.tokens.map(r => r.param)}::text[], ${rows.tokens.map(r => r.system)}::text[], ${rows.tokens.map(r => r.code)}::text[])),
-    r as (insert into search_reference (row, type, param, target)
-      select ${row}::bigint, ${type}, * from unnest(${rows.references.map(r => r.param)}::text[], ${rows.references.map(r => r.target)}::text[])),
-    d as (insert into search_date (row, type, param, low, high)
-      select ${row}::bigint, ${type}, param, coalesce(low, '-infinity'), coalesce(high, 'infinity') from unnest(${rows.dates.map(r => r.param)}::text[], ${rows.dates.map(r => iso(r.low))}::timestamptz[], ${rows.dates.map(r => iso(r.high))}::timestamptz[]) v(param, low, high)),
-    s as (insert into search_string (row, type, param, folded, exact)
-      select ${row}::bigint, ${type}, * from unnest(${rows.strings.map(r => r.param)}::text[], ${rows.strings.map(r => r.folded)}::text[], ${rows.strings.map(r => r.exact)}::text[])),
-    p as (insert into patient_relations (source, patient, kind, party, since, until)
-      select ${row}::bigint, * from unnest(${relations.map(r => r.patient)}::text[], ${relations.map(r => r.kind)}::text[], ${relations.map(r => r.party)}::text[], ${relations.map(r => iso(r.since))}::timestamptz[], ${relations.map(r => iso(r.until))}::timestamptz[]))
-    insert into patient_provisions (source, node, parent, patient, effect, grants, parties, named, categories, purposes, since, until)
-      select ${row}::bigint, * from jsonb_to_recordset(${provisions}::jsonb) v(node int, parent int, patient text, effect text, grants boolean,
-        parties jsonb, named text[], categories text[], purposes text[], since timestamptz, until timestamptz)`.execute(
-    connection,
-  );
+    gone as (update resources set version = ${version}, content = null, last_updated = ${at}, deleted = true where row = ${previous.row}),
+    history as (insert into resource_history (type, id, version, content, last_updated, actor) values (${type}, ${id}, ${version}, null, ${at}, ${writer})),
+    ${sql.join([...indexDeletes(rows), ...rightsDeletes(rows)])}
+    ${tellOfRights(TELLING.has(previous.category) ? previous.patients : [])}`.execute(connection);
 }
+
+/** A Consent, a Patient or a residence may change who may see the patient: who follows a live stream is asked again at once. */
+const TELLING: ReadonlySet<string> = new Set(['sharing', 'demographics']);
+const tellOfRights = (patients: string[]) =>
+  patients.length
+    ? sql`select pg_notify(${RIGHTS_CHANNEL}, json_build_object('patient', p.id)::text) from unnest(${[...new Set(patients)]}::text[]) p(id)`
+    : sql`select 1`;
+
+function rightsInserts(all: Version[]): RawBuilder<unknown>[] {
+  const relations = all.flatMap(({ resource, at }, n) => relationsOf(resource, at).map(relation => ({ n, ...relation })));
+  const provisions = all.flatMap(({ resource }, n) =>
+    provisionsOf(resource).map(provision => ({ n, ...provision, named: [...new Set(provision.parties.flat())] })),
+  );
+  const times = (dates: (Date | null)[]) => sql`${dates.map(date => date?.toISOString() ?? null)}::timestamptz[]`;
+  const parts: RawBuilder<unknown>[] = [];
+  if (relations.length)
+    parts.push(sql`p as (insert into patient_relations (source, patient, kind, party, since, until)
+      select placed.row, patient, kind, party, since, until
+      from unnest(${relations.map(r => r.n)}::int[], ${relations.map(r => r.patient)}::text[], ${relations.map(r => r.kind)}::text[],
+        ${relations.map(r => r.party)}::text[], ${times(relations.map(r => r.since))}, ${times(relations.map(r => r.until))})
+        v(n, patient, kind, party, since, until) join placed on placed.n = v.n)`);
+  if (provisions.length)
+    parts.push(sql`q as (insert into patient_provisions
+        (source, node, parent, patient, effect, grants, parties, named, categories, purposes, since, until)
+      select placed.row, v.node, parent, patient, effect, grants, parties, named, categories, purposes, since, until
+      from jsonb_to_recordset(${JSON.stringify(provisions)}::jsonb) v(n int, node int, parent int, patient text, effect text, grants boolean,
+        parties jsonb, named text[], categories text[], purposes text[], since timestamptz, until timestamptz) join placed on placed.n = v.n)`);
+  return parts;
+}
+
+const rightsDeletes = (rows: string[]): RawBuilder<unknown>[] => [
+  sql`y as (delete from patient_relations where source = any(${rows}::bigint[]))`,
+  sql`z as (delete from patient_provisions where source = any(${rows}::bigint[]))`,
+];

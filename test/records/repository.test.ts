@@ -47,7 +47,9 @@ describe('writing', () => {
     expect(second).toMatchObject({ meta: { versionId: '2' } });
     await expect(world.seed.update({ ...first, gender: 'unknown' })).rejects.toMatchObject({ status: 409 });
     expect((await world.seed.read('Patient', first.id)).gender).toBe('other');
-    const versions = await world.records.guarded({ kind: 'service', name: 'setup' }).history('Patient', first.id);
+    const { versions } = await world.records
+      .guarded({ kind: 'service', name: 'setup' })
+      .versions({ types: ['Patient'], id: first.id, count: 10 });
     expect(versions.map(version => version.version)).toEqual(['2', '1']);
   });
 
@@ -114,13 +116,16 @@ describe('searching', () => {
 
   test.each([
     'Patient?colour=red',
-    'Patient?_has:Observation:patient:code=1',
+    'Patient?_has:Observation:patient:colour=1',
+    'Observation?subject:Patient.colour=red',
     'Patient?name:nonsense=x',
     'Patient?_count=many',
     'Patient?_sort=colour',
     'Wizard?name=x',
     'Patient?birthdate=soon',
-    'Patient?_revinclude=Observation:patient',
+    'Patient?_revinclude=Observation:status',
+    'Observation?code:in=http://example.com/set',
+    'Location?near=35|139',
   ])('says that it cannot answer %s instead of leaving it out', async query => {
     await expect(world.seed.search(query)).rejects.toMatchObject({ status: 400 });
   });
