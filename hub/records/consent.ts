@@ -63,7 +63,8 @@ const SERVICES: Readonly<Record<Service['name'], Rule>> = {
   ingest: { demographics: ['read', 'search'], vitals: ['read', 'search', 'create', 'update'] },
   predict: { demographics: ['read', 'search'], vitals: ['read', 'search'], risk: ['read', 'search', 'create', 'update'] },
   alerts: { demographics: ['read', 'search'], vitals: ['read', 'search'], risk: ['read', 'search', 'create', 'update'] },
-  consult: { demographics: ['read', 'search'], consultation: ['read', 'search', 'create', 'update', 'join'] },
+  // Stills and recordings of a consultation are documents; the room writes them down and does not read them back.
+  consult: { demographics: ['read', 'search'], consultation: ['read', 'search', 'create', 'update', 'join'], document: ['create'] },
   // Says of a document that it was replaced, stamps it, and takes documents over from the shared platform.
   documents: {
     document: ['read', 'search', 'create', 'update'],
