@@ -15,6 +15,7 @@ import type { RunView } from '../../hub/bench/contract.ts';
 import type { PersonRole } from '../../hub/identity/actor.ts';
 import type { SessionView } from '../../hub/identity/contract.ts';
 import type { BenchMessage, Credentials } from '../../hub/ingest/contract.ts';
+import type { PersonValueView } from '../../hub/learning/contract.ts';
 import type { LiveVitals } from '../../hub/vitals/contract.ts';
 import { benchFixture } from './bench-fixtures.ts';
 import { type Facts, facts } from './fixtures.ts';
@@ -170,6 +171,16 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
         state: one.id === version ? ('adopted' as const) : one.id === null ? ('shipped' as const) : ('former' as const),
       }));
       learning = { ...learning, versions, current: versions.find(one => one.state === 'adopted')! };
+      return context.json(learning);
+    })
+    .post('/learning/:facility/person', async context => {
+      const wanted = await context.req.json<{ patient: string; value: string | null }>();
+      const decide = (value: PersonValueView): PersonValueView => {
+        if (value.id === wanted.value) return { ...value, state: 'adopted', decidedBy: '田中 誠', decidedAt: new Date().toISOString() };
+        return value.state === 'adopted' ? { ...value, state: 'former' } : value;
+      };
+      const people = learning.people.map(one => (one.patient === wanted.patient ? { ...one, values: one.values.map(decide) } : one));
+      learning = { ...learning, people };
       return context.json(learning);
     })
     .post('/learning/:facility/episodes', context => context.json({}, 201))

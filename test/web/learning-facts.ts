@@ -1,5 +1,6 @@
 // What a facility has learnt, for the page of the model: a review with outcomes, a proposal, and the model as shipped.
 import type { LearningView } from '../../hub/learning/contract.ts';
+import { names, residentId } from './world-facts.ts';
 
 const ago = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
 const figures = (expected: number, brier: number, logLoss: number) => ({ brier, logLoss, observed: 21, expected, bins: [] });
@@ -55,6 +56,25 @@ export const learningFacts = (facility: string): LearningView => {
           ja: '新しい調整の案があります。数字をくらべて、使うかどうかを決めてください。',
           en: 'There is a proposal for a new calibration. Compare the figures and decide.',
         },
+      },
+    ],
+    people: [
+      {
+        patient: residentId(2),
+        name: names[2]!,
+        values: [
+          {
+            id: '22222222-2222-4222-8222-222222222222',
+            patient: residentId(2),
+            number: 1,
+            offset: -0.62,
+            state: 'proposed',
+            figures: { episode: 3, prevented: 2, false: 14, missed: 1, falseWith: 6, warnedOf: 5, warnedOfWith: 4, missedWith: 1 },
+            proposedAt: ago(1),
+            decidedAt: null,
+            decidedBy: null,
+          },
+        ],
       },
     ],
     mayDecide: true,

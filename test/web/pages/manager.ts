@@ -60,4 +60,20 @@ describe('what was learnt', () => {
       { version: null },
     ]);
   });
+
+  it('a manager puts a value for one resident in force, seeing what it would have done, and takes it back', async () => {
+    hub.signIn('manager');
+    await go('/model', '[data-testid=people]');
+    const people = page.getByTestId('people');
+    for (const figure of ['この人の確率を、ほかの人より低く出す', '何もなかった 14', '何もなかったお知らせ146'])
+      expect(await people.textContent()).toContain(figure);
+    await page.getByTestId('adopt-person').click();
+    await expect.poll(() => people.textContent()).toContain('使っています');
+    await page.getByTestId('plain-person').click();
+    await expect.poll(() => people.textContent()).toContain('前の値にもどす');
+    expect(hub.requests.filter(({ line }) => line === 'POST /api/learning/himawari/person').map(({ body }) => body)).toEqual([
+      { patient: 'r03', value: '22222222-2222-4222-8222-222222222222' },
+      { patient: 'r03', value: null },
+    ]);
+  });
 });
