@@ -48,6 +48,11 @@ const Environment = z.object({
   HUB_MEDIA_WORKERS: z.coerce.number().int().min(1).max(256).default(availableParallelism()),
   HUB_PREDICT_SECONDS: z.coerce.number().min(1).max(3600).default(60),
   HUB_PLATFORM_URL: z.string().url().optional(),
+  HUB_SIGNER_URL: z.string().url().optional(),
+  HUB_SIGNER_CA: z.string().optional(),
+  HUB_SIGNER_FALLBACK: z.enum(['local', 'refuse']).default('local'),
+  HUB_TSA_URL: z.string().url().optional(),
+  HUB_TSA_CA: z.string().optional(),
   FHIR_PACKAGES: z.string().optional(),
   FHIR_UNKNOWN_PROFILE: z.enum(['warning', 'error']).default('warning'),
   HUB_VAPID_PRIVATE_KEY: z
@@ -111,6 +116,11 @@ export interface Config {
   predictSeconds: number;
   /** Base URL of the shared record platform; without it documents wait in the outbox. */
   platformUrl?: string;
+  /**
+   * Signatures and timestamps of documents: services outside, and files (PEM) of the authorities that are believed. Without a signing service, or
+   * when it is away and `fallback` is `local`, the hub signs itself.
+   */
+  signing: { signerUrl?: string; signerCa?: string; fallback: 'local' | 'refuse'; stampUrl?: string; stampCa?: string };
   /** FHIR packages whose profiles resources are held to, a folder for what is worked out of them, and what an unknown profile is. */
   packages: { folder?: string; cache: string; unknown: 'warning' | 'error' };
   /** Web Push: the hub's own key (base64url), who runs it, and origins of push services besides the browsers' own. */
@@ -183,6 +193,13 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     },
     predictSeconds: env.HUB_PREDICT_SECONDS,
     platformUrl: env.HUB_PLATFORM_URL,
+    signing: {
+      signerUrl: env.HUB_SIGNER_URL,
+      signerCa: env.HUB_SIGNER_CA && path.resolve(env.HUB_SIGNER_CA),
+      fallback: env.HUB_SIGNER_FALLBACK,
+      stampUrl: env.HUB_TSA_URL,
+      stampCa: env.HUB_TSA_CA && path.resolve(env.HUB_TSA_CA),
+    },
     packages: {
       folder: env.FHIR_PACKAGES && path.resolve(env.FHIR_PACKAGES),
       cache: path.join(dataDirectory, 'fhir-packages'),

@@ -11,6 +11,8 @@ export interface Secrets {
   mqttInternal: string;
   /** Seed of the key that signs conformance reports. */
   bench: string;
+  /** Seed of the hub's own key for signing documents (32 bytes). */
+  documents: Buffer;
   /** Seals uploaded, recorded and generated files (32 bytes). */
   files: Buffer;
 }
@@ -23,6 +25,7 @@ export function readSecrets(config: Pick<Config, 'dataDirectory' | 'secret'>): S
     session: derived('session'),
     mqttInternal: derived('mqtt-internal'),
     bench: derived('bench'),
+    documents: Buffer.from(derived('documents'), 'base64url'),
     files: Buffer.from(derived('files'), 'base64url'),
   };
 }

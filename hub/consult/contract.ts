@@ -3,6 +3,7 @@ import type { types } from 'mediasoup';
 import { z } from 'zod';
 import { resourceId } from '../http/request.ts';
 import type { PersonRole } from '../identity/actor.ts';
+import type { DeliveryView } from '../records/contract.ts';
 
 export const PATTERNS = ['DtoP', 'DtoD', 'DtoPwithD', 'DtoPwithN'] as const;
 /** Encounter patterns of the tele-medicine reference books; more in a later version. */
@@ -98,7 +99,7 @@ export interface NoteView {
   author: string | null;
   signedAt: string | null;
   /** DocumentReference id and where its delivery stands, once signed. */
-  document: { id: string; delivery: 'waiting' | 'delivered' | 'refused'; deliveredAt: string | null; problem: string | null } | null;
+  document: { id: string; delivery: DeliveryView['state']; deliveredAt: string | null; problem: string | null } | null;
 }
 
 // ── Signalling, namespace /consult. Every message is acknowledged: `{ ok: true, … }` or `{ ok: false, error: { code, ja, en } }`. ──

@@ -10,12 +10,13 @@ import type { HubEnv } from '../http/server-types.ts';
 import { hasRole, type Person } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
 import type { DayRisk, DaySummary } from './day-summary.ts';
+import type { SealDeps } from './documents/seal.ts';
 import { draftChanged, noteSigned } from './note-problems.ts';
 import type { OpenRecords } from './open.ts';
 import { signNote } from './sign.ts';
 import type { RecordTables } from './tables.ts';
 
-export interface NoteDeps {
+export interface NoteDeps extends SealDeps {
   records: OpenRecords;
   database: Database;
   config: Config;
@@ -33,7 +34,7 @@ const Sign = z.object({ version: z.number().int().min(0).nullable().default(null
 export function noteRoutes(deps: NoteDeps): Hono<HubEnv> {
   const { records, database } = deps;
   const tables = database.kysely.withTables<RecordTables>();
-  const signing = { records, daySummary: deps.daySummary ?? (async () => []), dayRisk: deps.dayRisk ?? (async () => []) };
+  const signing = { ...deps, records, daySummary: deps.daySummary ?? (async () => []), dayRisk: deps.dayRisk ?? (async () => []) };
   const app = new Hono<HubEnv>();
 
   app.get('/encounters/:id/note', async context => {

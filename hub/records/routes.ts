@@ -1,14 +1,13 @@
-// What pages ask of the record besides FHIR: deliveries, the audit trail, a patient's timeline, documents, sharing.
-import type { DocumentReference } from '@medplum/fhirtypes';
+// What pages ask of the record besides FHIR and documents: the audit trail, a patient's timeline, sharing.
 import { Hono } from 'hono';
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { notAllowed, notFound, Problem } from '../http/problem.ts';
+import { notAllowed, Problem } from '../http/problem.ts';
 import { checked, readBody, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
-import { hasRole, type Person, requireRole } from '../identity/actor.ts';
+import { hasRole, type Person } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
-import type { AuditView, DeliveryView } from './contract.ts';
+import type { AuditView } from './contract.ts';
 import type { OpenRecords } from './open.ts';
 import { setSharing, sharingOf } from './sharing.ts';
 import type { RecordTables } from './tables.ts';
@@ -26,51 +25,6 @@ const Sharing = z.object({ organization: resourceId, allow: z.boolean() });
 export function recordRoutes({ records, database }: { records: OpenRecords; database: Database }): Hono<HubEnv> {
   const tables = database.kysely.withTables<RecordTables>();
   const app = new Hono<HubEnv>();
-
-  app.get('/deliveries', async context => {
-    const { actor } = context.var;
-    requireRole(actor, ['administrator', 'doctor', 'specialist']);
-    let query = tables.selectFrom('deliveries').selectAll().orderBy('created_at', 'desc').limit(200);
-    if (!hasRole(actor, ['administrator'])) query = query.where('author', '=', actor.reference ?? '');
-    const rows = await query.execute();
-    return context.json(
-      rows.map(
-        (row): DeliveryView => ({
-          id: row.id,
-          document: row.document,
-          title: row.title,
-          state: row.state,
-          attempts: row.attempts,
-          nextAttempt: row.next_attempt?.toISOString() ?? null,
-          deliveredAt: row.delivered_at?.toISOString() ?? null,
-          problem: row.problem,
-        }),
-      ),
-    );
-  });
-
-  app.post('/deliveries/:id/retry', async context => {
-    const { actor } = context.var;
-    requireRole(actor, ['administrator']);
-    const delivery = checked(z.uuid(), context.req.param('id'));
-    const changed = await tables
-      .updateTable('deliveries')
-      .set({ state: 'waiting', next_attempt: new Date(), problem: null })
-      .where('id', '=', delivery)
-      .where('state', '<>', 'delivered')
-      .returning(['patient'])
-      .executeTakeFirst();
-    if (!changed) throw notFound();
-    await records.audit({
-      actor,
-      action: 'deliver',
-      what: { ja: '文書をもう一度送る', en: 'retry a delivery' },
-      patient: changed.patient,
-      allowed: true,
-    });
-    await database.notify('outbox', {});
-    return context.json({});
-  });
 
   app.get('/audit', async context => {
     const { actor } = context.var;
@@ -106,14 +60,6 @@ export function recordRoutes({ records, database }: { records: OpenRecords; data
   app.get('/timeline/:patient', async context =>
     context.json(await timelineOf(records, database, context.var.actor, checked(resourceId, context.req.param('patient')))),
   );
-
-  app.get('/documents/:id', async context => {
-    const view = records.guarded(context.var.actor);
-    const reference = (await view.read('DocumentReference', checked(resourceId, context.req.param('id')))) as DocumentReference;
-    const bundle = /^Bundle\/(.+)$/.exec(reference.content[0]?.attachment.url ?? '')?.[1];
-    if (!bundle) throw notFound();
-    return context.body(JSON.stringify(await view.read('Bundle', bundle)), 200, { 'content-type': 'application/fhir+json; charset=utf-8' });
-  });
 
   app.get('/sharing', async context => context.json(await sharingOf(records, patientIn(context.var.actor))));
   app.post('/sharing', async context => {

@@ -1,27 +1,20 @@
 // 確定: a note becomes part of the record, all of it in one transaction, and cannot change afterwards.
 import { randomUUID } from 'node:crypto';
-import type {
-  Condition,
-  DocumentReference,
-  Encounter,
-  Organization,
-  Patient,
-  Practitioner,
-  PractitionerRole,
-  Resource,
-} from '@medplum/fhirtypes';
-import { sql } from 'kysely';
+import type { Coding, Condition, Encounter, Patient, Resource } from '@medplum/fhirtypes';
+import type { Selectable } from 'kysely';
 import { Problem } from '../http/problem.ts';
 import type { Person } from '../identity/actor.ts';
 import { tokyoDay, tokyoTime } from './dates.ts';
 import { type DayRisk, type DaySummary, highestRisks, riskAssessment, type SummaryOf, summaryObservation } from './day-summary.ts';
+import { type SealDeps, seal, signSealing } from './documents/seal.ts';
+import { institutionOf, practitionerOf, recipientOf, tagsOf } from './documents/writers.ts';
 import { draftChanged, noteSigned } from './note-problems.ts';
 import type { OpenRecords } from './open.ts';
-import { type ReferralFacts, referral } from './referral.ts';
+import { REFERRAL_TITLE, referral } from './referral.ts';
 import type { GuardedRepository } from './repository.ts';
-import { BUNDLE_IDENTIFIER, DOCUMENT_TYPE } from './systems.ts';
+import type { RecordTables } from './tables.ts';
 
-export interface SignDeps {
+export interface SignDeps extends SealDeps {
   records: OpenRecords;
   daySummary: DaySummary;
   dayRisk: DayRisk;
@@ -30,9 +23,10 @@ export interface SignDeps {
 type With<T> = T & { id: string };
 
 /**
- * Signs the draft of an Encounter's note as `actor`. Creates Condition, Observations, RiskAssessments, Composition, document Bundle and
- * DocumentReference, marks the Encounter, and puts the document into the outbox: everything or nothing.
- * @throws Problem 409 when it is signed already or the draft is another version than `version`; 422 when the note is empty or the record lacks what the document needs.
+ * Signs the draft of an Encounter's note as `actor`. Creates Condition, Observations, RiskAssessments, Composition, document Bundle,
+ * DocumentReference and Provenance, marks the Encounter, and puts the document into the outbox: everything or nothing.
+ * @throws Problem 409 when it is signed already or the draft is another version than `version`; 422 when the note is empty or the record lacks
+ *   what the document needs; 503 when the signer is away
  */
 export async function signNote(deps: SignDeps, actor: Person, encounterId: string, version: number | null): Promise<void> {
   const { records } = deps;
@@ -48,117 +42,108 @@ export async function signNote(deps: SignDeps, actor: Person, encounterId: strin
     from: new Date(day.from),
     to: new Date(Math.min(day.to, Math.max(signedAt.getTime(), day.from + 1000))),
   };
-  // What other stores know is asked before the transaction, so that it holds no locks while they answer.
-  const [summaries, predictions, draft] = await Promise.all([
+  const noteIn = (connection: GuardedRepository['connection']) =>
+    connection.selectFrom('notes').selectAll().where('encounter', '=', encounterId);
+  // What other stores know, and a signer outside, are asked before the transaction, so that it holds no locks while they answer.
+  const [summaries, predictions, found] = await Promise.all([
     deps.daySummary(patientId, about.from, about.to),
     deps.dayRisk(patientId, about.from, about.to),
-    view.connection.selectFrom('notes').selectAll().where('encounter', '=', encounterId).executeTakeFirst(),
+    noteIn(view.connection).executeTakeFirst(),
   ]);
-  const facts = await people(view, actor, encounter, patientId, draft?.addressee ?? null);
+  const note = written(found, version);
+  const people = await notePeople(records, actor, encounter, patientId, note);
+
+  const named = <T extends Resource>(resource: T) => ({ ...resource, id: randomUUID() }) as With<T>;
+  const observations = summaries.map(summary => named(summaryObservation(summary, about)));
+  const basis = observations.map(({ id }) => `Observation/${id}`);
+  const risks = highestRisks(predictions).map(prediction => named(riskAssessment(prediction, about, basis)));
+  const tag = tagsOf(note.withheld);
+  const compositionId = randomUUID();
+  const purpose = encounter.reasonCode?.map(reason => reason.text ?? reason.coding?.[0]?.display).find(Boolean) ?? '診察の報告';
+  const document = referral({
+    ...people,
+    key: randomUUID(),
+    signedAt,
+    compositionId,
+    body: {
+      purpose,
+      complaint: note.assessment || note.subjective,
+      illness: note.subjective,
+      findings: note.objective,
+      plan: note.plan,
+    },
+    observations: observations.map(part => ({ ...part, meta: { lastUpdated: tokyoTime(signedAt) } })),
+    risks: risks.map(part => ({ ...part, meta: { lastUpdated: tokyoTime(signedAt) } })),
+    tag,
+  });
+  const sealing = await signSealing(deps, {
+    kind: 'note',
+    title: REFERRAL_TITLE,
+    patient: patientId,
+    encounter: encounterId,
+    composition: { ...document.composition, id: compositionId },
+    bundle: document.bundle,
+    documentId: randomUUID(),
+    bundleId: randomUUID(),
+    author: people.author,
+    confirmer: people.confirmer,
+    from: people.from,
+    confirmedAt: signedAt,
+    tag,
+    replaces: null,
+    repliesTo: null,
+    platform: true,
+  });
 
   await view.within(async inside => {
-    const note = await inside.connection
-      .selectFrom('notes')
-      .selectAll()
-      .where('encounter', '=', encounterId)
-      .forUpdate()
-      .executeTakeFirst();
-    if (!note || ![note.subjective, note.objective, note.assessment, note.plan].some(text => text.trim())) {
-      throw new Problem(422, 'note-empty', { ja: '記録がまだ書かれていません。', en: 'Nothing has been written yet.' });
-    }
-    if (note.signed_at) throw noteSigned();
-    if (version !== null && note.version !== version) throw draftChanged(note.version);
-    if (note.addressee !== (draft?.addressee ?? null)) throw draftChanged(note.version);
-
-    const add = async <T extends Resource>(resource: T, id: string = randomUUID()) =>
-      (await inside.create(resource, id)) as Resource as With<T>;
-    const observations = [];
-    for (const summary of summaries) observations.push(await add(summaryObservation(summary, about)));
-    const risks = [];
-    const basis = observations.map(({ id }) => `Observation/${id}`);
-    for (const prediction of highestRisks(predictions)) risks.push(await add(riskAssessment(prediction, about, basis)));
-    const conditions = note.assessment.trim() ? [await add(conditionOf(note.assessment, patientId, encounterId, actor, signedAt))] : [];
-
-    const key = randomUUID();
-    const [compositionId, bundleId, documentId] = [randomUUID(), randomUUID(), randomUUID()];
-    const purpose = encounter.reasonCode?.map(reason => reason.text ?? reason.coding?.[0]?.display).find(Boolean) ?? '診察の報告';
-    const document = referral({
-      ...facts,
-      key,
-      signedAt,
-      compositionId,
-      encounter: encounterId,
-      purpose,
-      note,
-      observations,
-      risks,
-    });
-    await add({ ...document.composition, encounter: { reference: `Encounter/${encounterId}` } }, compositionId);
-    await add(document.bundle, bundleId);
-    await add(documentReferenceOf(document.identifier, bundleId, facts, encounterId, signedAt), documentId);
+    const now = written(await noteIn(inside.connection).forUpdate().executeTakeFirst(), version);
+    if (now.version !== note.version) throw draftChanged(now.version);
+    for (const part of [...observations, ...risks]) await inside.create(part, part.id);
+    const condition = note.assessment.trim()
+      ? await inside.create(conditionOf(note.assessment, patientId, encounterId, actor, signedAt, tag))
+      : undefined;
+    await seal(deps, inside, sealing);
     const current = (await inside.read('Encounter', encounterId)) as With<Encounter>;
-    const diagnosis = conditions.map(({ id }) => ({ condition: { reference: `Condition/${id}` } }));
+    const diagnosis = condition ? [{ condition: { reference: `Condition/${condition.id}` } }] : [];
     if (diagnosis.length) await inside.update({ ...current, diagnosis: [...(current.diagnosis ?? []), ...diagnosis] });
-
     await inside.connection
       .updateTable('notes')
-      .set({ signed_at: signedAt, signed_by: actor.reference!, document: documentId })
+      .set({ signed_at: signedAt, signed_by: actor.reference!, document: sealing.documentId })
       .where('encounter', '=', encounterId)
       .execute();
-    await inside.connection
-      .insertInto('deliveries')
-      .values({
-        bundle: bundleId,
-        identifier: document.identifier,
-        document: documentId,
-        title: document.composition.title,
-        patient: patientId,
-        author: actor.reference!,
-        next_attempt: signedAt,
-        problem: null,
-      })
-      .execute();
-    await sql`select pg_notify('outbox', '{}')`.execute(inside.connection);
   });
 }
 
-/** Who writes to whom: read through the writer's own rights. */
-async function people(view: GuardedRepository, actor: Person, encounter: Encounter, patientId: string, addressee: string | null) {
-  const here = actor.roles.filter(({ role, organization }) => (role === 'doctor' || role === 'specialist') && organization);
-  const own = here.find(({ organization }) => `Organization/${organization}` === encounter.serviceProvider?.reference) ?? here[0];
-  if (!own)
-    throw new Problem(403, 'not-allowed', { ja: '医師として登録された施設がありません。', en: 'You are a doctor at no institution.' });
-  const patient = (await view.read('Patient', patientId)) as With<Patient>;
-  const author = (await view.read('Practitioner', actor.reference!.slice('Practitioner/'.length))) as With<Practitioner>;
-  const from = (await view.read('Organization', own.organization)) as With<Organization>;
-  return { patient, author, from, to: addressee ? await recipientOf(view, addressee) : null };
-}
+type Note = Selectable<RecordTables['notes']>;
 
-async function recipientOf(view: GuardedRepository, practitioner: string): Promise<ReferralFacts['to']> {
-  const { resources } = await view.search({
-    resourceType: 'PractitionerRole',
-    filters: [{ code: 'practitioner', operator: 'eq', value: `Practitioner/${practitioner}` }],
-  });
-  const organization = (resources as PractitionerRole[]).map(role => role.organization?.reference).find(Boolean);
-  if (!organization) {
-    throw new Problem(422, 'recipient-unknown', {
-      ja: '宛先の医師が所属する医療機関が登録されていません。宛先を選び直してください。',
-      en: 'The recipient works at no institution in the record. Choose another recipient.',
-    });
+/** The note, when it can be signed. @throws Problem 422, 409 */
+function written(note: Note | undefined, version: number | null): Note {
+  if (!note || ![note.subjective, note.objective, note.assessment, note.plan].some(text => text.trim())) {
+    throw new Problem(422, 'note-empty', { ja: '記録がまだ書かれていません。', en: 'Nothing has been written yet.' });
   }
-  return {
-    practitioner: (await view.read('Practitioner', practitioner)) as With<Practitioner>,
-    organization: (await view.read('Organization', organization.slice('Organization/'.length))) as With<Organization>,
-  };
+  if (note.signed_at) throw noteSigned();
+  if (version !== null && note.version !== version) throw draftChanged(note.version);
+  return note;
+}
+
+/** Who writes to whom: read through the rights of who signs. What another clinician typed last is confirmed by name. */
+async function notePeople(records: OpenRecords, actor: Person, encounter: Encounter, patientId: string, note: Note) {
+  const view = records.guarded(actor);
+  const from = await institutionOf(view, actor, encounter.serviceProvider?.reference);
+  const patient = (await view.read('Patient', patientId)) as With<Patient>;
+  const confirmer = await practitionerOf(view, actor.reference!);
+  const author = note.author === actor.reference ? confirmer : await practitionerOf(view, note.author);
+  return { patient, author, confirmer, from, to: note.addressee ? await recipientOf(records, actor, note.addressee) : null };
 }
 
 /** The assessment's first line is the diagnosis, in the doctor's words. */
-function conditionOf(assessment: string, patient: string, encounter: string, actor: Person, at: Date): Condition {
+function conditionOf(assessment: string, patient: string, encounter: string, actor: Person, at: Date, tag: Coding[]): Condition {
   const code = (system: string, value: string) => ({
     coding: [{ system: `http://terminology.hl7.org/CodeSystem/${system}`, code: value }],
   });
   return {
     resourceType: 'Condition',
+    ...(tag.length ? { meta: { tag } } : {}),
     clinicalStatus: code('condition-clinical', 'active'),
     verificationStatus: code('condition-ver-status', 'provisional'),
     category: [code('condition-category', 'encounter-diagnosis')],
@@ -167,38 +152,5 @@ function conditionOf(assessment: string, patient: string, encounter: string, act
     encounter: { reference: `Encounter/${encounter}` },
     recordedDate: tokyoTime(at),
     asserter: { reference: actor.reference! },
-  };
-}
-
-function documentReferenceOf(
-  identifier: string,
-  bundle: string,
-  facts: Pick<ReferralFacts, 'patient' | 'author' | 'from'>,
-  encounter: string,
-  at: Date,
-): DocumentReference {
-  return {
-    resourceType: 'DocumentReference',
-    masterIdentifier: { system: BUNDLE_IDENTIFIER, value: identifier },
-    status: 'current',
-    docStatus: 'final',
-    type: { coding: [{ system: DOCUMENT_TYPE, code: '57133-1', display: '診療情報提供書' }] },
-    subject: { reference: `Patient/${facts.patient.id}` },
-    date: at.toISOString(),
-    author: [{ reference: `Practitioner/${facts.author.id}` }, { reference: `Organization/${facts.from.id}` }],
-    custodian: { reference: `Organization/${facts.from.id}` },
-    description: '診療情報提供書',
-    content: [
-      {
-        attachment: {
-          contentType: 'application/fhir+json',
-          language: 'ja',
-          url: `Bundle/${bundle}`,
-          title: '診療情報提供書',
-          creation: tokyoTime(at),
-        },
-      },
-    ],
-    context: { encounter: [{ reference: `Encounter/${encounter}` }] },
   };
 }

@@ -32,5 +32,11 @@ export const RESOURCE_INSTANCE = 'http://jpfhir.jp/fhir/core/IdSystem/resourceIn
 export const FACILITY_PATIENT_PREFIX = 'urn:oid:1.2.392.100495.20.3.51.1';
 /** Tag of where a resource came from: `phr` is what the patient brought along (patient-generated health data). */
 export const ORIGIN_SYSTEM = `${OWN}:origin`;
+/** Tag whose code is the name of the app, device or hospital that something brought along came from. */
+export const BROUGHT_FROM = `${OWN}:brought-from`;
 /** Tag of what is kept for completeness and would bury the rest on a page: a RiskAssessment of every hour. */
 export const HOURLY_TAG = { system: `${OWN}:tag`, code: 'hourly' };
+/** DocumentReference.category: the kind of a document of this hub (documents/contract.ts). */
+export const DOCUMENT_KIND = `${OWN}:document-kind`;
+/** Tags of JP-CLINS on what the patient has not been told (UNINFORMED) or given (UNDELIVERED) yet. */
+export const INDICATION = 'http://jpfhir.jp/fhir/clins/CodeSystem/JP_ehrshrs_indication';

@@ -39,10 +39,12 @@ import { attachCoverage, deviceRoutes } from '../ingest/index.ts';
 import { learningRoutes } from '../learning/index.ts';
 import { currentModel, predictionsOf } from '../predict/index.ts';
 import {
+  documentRoutes,
   fhirRoutes,
   noteRoutes,
   noteStates,
   openRecords,
+  openSigning,
   type Records,
   ROLE_SYSTEM,
   recordRoutes,
@@ -68,6 +70,7 @@ await runRole('care', async context => {
     twoFactors: config.twoFactors,
     log,
   });
+  const signing = await openSigning({ config, seed: secrets.documents, log });
   // Not waited for: consultations do not need the broker, and it connects by itself when the broker is there.
   const mqtt = connect(config.mqtt.url, {
     username: 'hub',
@@ -144,8 +147,10 @@ await runRole('care', async context => {
           daySummary: sensorSummary(samples),
           dayRisk: (patient, from, to) => predictionsOf(database, patient, from, to),
           changed: consult.changed,
+          ...signing,
         }),
       ],
+      ['/api/records', documentRoutes({ records, database, ...signing })],
       ['/api/records', recordRoutes({ records, database })],
       ['/fhir/R4', fhirRoutes({ records })],
     ],

@@ -8,7 +8,7 @@ import { consultRoutes } from '../../hub/consult/routes.ts';
 import { peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
 import { deviceRoutes } from '../../hub/ingest/index.ts';
 import { learningRoutes } from '../../hub/learning/index.ts';
-import { fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
+import { documentRoutes, fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
 import { stateRoutes } from '../../hub/roles/state.ts';
 import { vitalsRoutes } from '../../hub/vitals/index.ts';
 import type { ForeignFacility } from './foreign-facility.ts';
@@ -34,7 +34,7 @@ const AREAS = {
   '/api/alerts/push': [pushRoutes(nothing)],
   '/api/learning': [learningRoutes(nothing)],
   '/api/consult': [consultRoutes(nothing), noteRoutes(nothing)],
-  '/api/records': [recordRoutes(nothing)],
+  '/api/records': [documentRoutes(nothing), recordRoutes(nothing)],
   '/fhir/R4': [fhirRoutes(nothing)],
 };
 
@@ -181,6 +181,13 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'POST /api/records/deliveries/:id/retry': { path: `/api/records/deliveries/${NOBODY}/retry`, body: {}, ...onlyAdministrator(404) },
   'GET /api/records/audit': { path: `/api/records/audit?patient=${it.patient}`, ...onlyAdministrator() },
   'GET /api/records/timeline/:patient': { path: `/api/records/timeline/${it.patient}`, status: 403 },
+  'POST /api/records/deliveries/:id/give-up': {
+    path: `/api/records/deliveries/${NOBODY}/give-up`,
+    body: { reason: '…' },
+    ...onlyAdministrator(404),
+  },
+  'GET /api/records/documents/:file{[A-Za-z0-9.-]+\\.pdf}': { path: `/api/records/documents/${it.document}.pdf`, status: 403 },
+  'GET /api/records/documents/:id/view': { path: `/api/records/documents/${it.document}/view`, status: 403 },
   'GET /api/records/documents/:id': { path: `/api/records/documents/${it.document}`, status: 403 },
   'GET /api/records/sharing': { path: '/api/records/sharing', status: 403, other: { patient: 200 } },
   'POST /api/records/sharing': {

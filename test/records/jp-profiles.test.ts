@@ -42,7 +42,6 @@ function sampleDocument(): Bundle & { entry: { resource: Resource }[] } {
     key: '0b5f1d1e-1111-4a4a-8a8a-000000000001',
     signedAt: new Date('2025-06-01T03:00:00Z'),
     compositionId: 'composition-1',
-    encounter: 'encounter-1',
     patient: {
       resourceType: 'Patient',
       id: 'patient-1',
@@ -61,8 +60,7 @@ function sampleDocument(): Bundle & { entry: { resource: Resource }[] } {
       practitioner: practitioner('doctor-2', '野口 英子', 'ノグチ ヒデコ'),
       organization: organization('hospital-2', '大学病院', '1319876543'),
     },
-    purpose: '夜間の不穏の相談',
-    note: { subjective: '夜に眠れない', objective: '脈拍 72', assessment: '不眠症', plan: '照明を調整する' },
+    body: { purpose: '夜間の不穏の相談', complaint: '不眠症', illness: '夜に眠れない', findings: '脈拍 72', plan: '照明を調整する' },
     observations: [],
     risks: [],
   });

@@ -13,7 +13,7 @@ import { Problem } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
 import type { Person } from '../../hub/identity/index.ts';
 import type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../hub/records/contract.ts';
-import { noteRoutes, recordRoutes, sensorSummary, startOutbox } from '../../hub/records/index.ts';
+import { documentRoutes, noteRoutes, openSigning, recordRoutes, sensorSummary, startOutbox } from '../../hub/records/index.ts';
 import { delayAfter } from '../../hub/records/outbox.ts';
 import { freePort } from '../../hub/store/child.ts';
 import type { Database, SampleStore } from '../../hub/store/index.ts';
@@ -55,6 +55,8 @@ beforeAll(async () => {
   const config = readConfig({ HUB_DATA: folder });
   const dayRisk = async () => [prediction('low', 0.2), prediction('high', 0.7), prediction('none', null)];
   app.route('/api/consult', noteRoutes({ records: world.records, database, config, daySummary: sensorSummary(samples), dayRisk }));
+  const signing = await openSigning({ config, seed: Buffer.alloc(32, 1), log: silent });
+  app.route('/api/records', documentRoutes({ records: world.records, database, ...signing }));
   app.route('/api/records', recordRoutes({ records: world.records, database }));
 });
 afterAll(async () => {
@@ -190,7 +192,7 @@ describe('signing', () => {
       const failed = await ask(world.doctor, 'POST', `${address}/sign`, {});
       await sql`drop trigger stumble on ${sql.table(table)}`.execute(database.kysely);
       await sql`drop function stumble`.execute(database.kysely);
-      expect(failed.status).toBe(500);
+      expect(failed.status).toBeGreaterThanOrEqual(500);
       expect([await count('resources'), await count('resource_history'), await count('deliveries')]).toEqual(before);
       expect((await ask<NoteView>(world.doctor, 'GET', address)).json).toMatchObject({ status: 'draft', document: null });
       expect((await ask<NoteView>(world.doctor, 'POST', `${address}/sign`, {})).json.status).toBe('signed');

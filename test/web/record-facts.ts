@@ -102,6 +102,7 @@ export function recordFacts(now: number, ago: Ago) {
       allowed: false,
     },
   ];
+  const fresh = { step: 'register' as const, createdAt: ago(168), remedy: null, reason: null };
   const deliveries: DeliveryView[] = [
     {
       id: 'd1',
@@ -112,6 +113,7 @@ export function recordFacts(now: number, ago: Ago) {
       nextAttempt: null,
       deliveredAt: ago(167),
       problem: null,
+      ...fresh,
     },
     {
       id: 'd2',
@@ -122,6 +124,7 @@ export function recordFacts(now: number, ago: Ago) {
       nextAttempt: new Date(now + 2 * MINUTE).toISOString(),
       deliveredAt: null,
       problem: '相手につながりません (ECONNREFUSED)',
+      ...fresh,
     },
     {
       id: 'd3',
@@ -131,7 +134,9 @@ export function recordFacts(now: number, ago: Ago) {
       attempts: 1,
       nextAttempt: null,
       deliveredAt: null,
-      problem: 'Composition.section[340] がありません。',
+      problem: 'Bundle.entry[1].resource.identifier R1012: exactly one insured person’s number is needed',
+      ...fresh,
+      remedy: 'insured-number',
     },
   ];
   return { timeline, sharing, audit, deliveries };
