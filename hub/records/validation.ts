@@ -80,7 +80,7 @@ function baseFindings({ definitions, profiles }: Checks, resource: Resource): Fi
       .filter(({ value }) => isForeign(profiles, valueSet, value))
       .map(({ path }) => fault(path, `is not in ${valueSet.split('|')[0]}`, 'code-invalid')),
   );
-  return [...issues.map(findingOf), ...foreign];
+  return [...issues.flatMap(findingOf), ...foreign];
 }
 
 /**
@@ -101,13 +101,15 @@ const fault = (path: string, en: string, code: Finding['code'] = 'structure'): F
   text: { ja: `FHIR R4 の形に合っていません: ${en}`, en },
 });
 
-function findingOf(issue: OperationOutcomeIssue): Finding {
+function findingOf(issue: OperationOutcomeIssue): Finding[] {
   const text = issue.details?.text ?? issue.diagnostics ?? issue.code;
   // The library only warns of these two, because data of its own has them; R4 forbids both (references.html, formats.html#choice).
-  const wrongTarget = /^Invalid reference: got "(\w+)"/.exec(text)?.[1];
-  const forbidden = (wrongTarget !== undefined && isResourceType(wrongTarget)) || text.startsWith('Conflicting choice of type properties');
+  const target = /^Invalid reference: got "([^"]*)"/.exec(text)?.[1];
+  // An address whose type it cannot read (`urn:uuid:…`, `https://…`) is no fault.
+  if (target !== undefined && !isResourceType(target)) return [];
+  const forbidden = target !== undefined || text.startsWith('Conflicting choice of type properties');
   const severity = forbidden || issue.severity === 'error' || issue.severity === 'fatal' ? 'error' : 'warning';
-  return { ...fault(issue.expression?.[0] ?? '', text, issue.code), severity };
+  return [{ ...fault(issue.expression?.[0] ?? '', text, issue.code), severity }];
 }
 
 /** Every resource type in a resource: its own, contained ones, entries of a Bundle. */

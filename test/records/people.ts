@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { type Person, type PersonRole, service } from '../../hub/identity/index.ts';
 import { type OpenRecords, openRecords } from '../../hub/records/index.ts';
+import type { ProfileSource } from '../../hub/records/profiles/index.ts';
 import {
   ENCOUNTER_TYPE_SYSTEM,
   INSTITUTION_NUMBER,
@@ -45,8 +46,8 @@ export const name = (kanji: string, kana: string) => [
 ];
 
 /** Seeds a database and returns ids and actors. `now` is the record's clock. */
-export async function smallWorld(database: Database, now: () => Date = () => new Date()) {
-  const records = await openRecords({ database, log: silent, now });
+export async function smallWorld(database: Database, now: () => Date = () => new Date(), packages: ProfileSource = {}) {
+  const records = await openRecords({ database, log: silent, now, packages });
   const seed = records.as(setup);
   const organization = (title: string, number?: string) =>
     seed.create({

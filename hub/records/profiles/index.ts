@@ -51,7 +51,7 @@ export function openProfiles({ folder, cache, unknown = 'warning' }: ProfileSour
       const within = new Map<unknown, string>();
       for (const { path, scope } of resourcesIn(resource, resource.resourceType)) {
         const around = within.get(scope.bundle) ?? within.get(scope.container);
-        const claimed = scope.resource.meta?.profile ?? [];
+        const claimed = [scope.resource.meta?.profile ?? []].flat().filter(claim => typeof claim === 'string');
         for (const canonical of new Set([...claimed, ...(scope.resource === resource ? also : [])])) {
           const known = schemas.named(canonical, around);
           if (!known.length) {
