@@ -130,8 +130,9 @@ const RtpCapabilities = z.looseObject({
 
 export const SOURCES = ['camera', 'microphone', 'screen', 'camera2'] as const;
 export type Source = (typeof SOURCES)[number];
-/** Sources that are pictures of something, not of the person: others may point at them. */
 export const PICTURES = ['camera', 'screen', 'camera2'] as const satisfies readonly Source[];
+/** What one can point at: a live picture of a person, or a still (`Media/…`). */
+export const POINTABLE = [...PICTURES, 'still'] as const;
 
 /** Client → server. */
 export const Signal = {
@@ -161,12 +162,14 @@ export const Signal = {
   resumeConsumer: z.object({ consumer: z.uuid() }),
   /** What the viewer shows of a simulcast picture: the layer (0 the smallest), or null when it is not to be seen, and then nothing is sent. */
   showConsumer: z.object({ consumer: z.uuid(), layer: z.number().int().min(0).max(2).nullable() }),
+  /** → { still }. Asks for a still of a person's picture; it comes as the event `still`. */
+  askStill: z.object({ reference: z.string().max(100), source: z.enum(PICTURES) }),
   /** Where the person points: a share of the picture's width and height from its upper left corner; null takes the pointer away. */
   point: z.object({
     at: z
       .object({
         reference: z.string().max(100),
-        source: z.enum(PICTURES),
+        source: z.enum(POINTABLE),
         x: z.number().min(0).max(1),
         y: z.number().min(0).max(1),
       })
@@ -210,7 +213,23 @@ export interface ProducerView {
 /** Somebody's pointer on a picture in the room; `at` as in Signal.point. */
 export interface PointerView {
   reference: string;
-  at: { reference: string; source: Source; x: number; y: number } | null;
+  at: { reference: string; source: (typeof POINTABLE)[number]; x: number; y: number } | null;
+}
+/** A still that was taken in the consultation. GET /api/consult/stills/:encounter → StillView[], the newest first. */
+export interface StillView {
+  /** Media id. */
+  id: string;
+  /** Whose picture it is. */
+  reference: string;
+  name: string;
+  source: Source;
+  /** ISO time. */
+  taken: string;
+  /** Pixels. */
+  width: number;
+  height: number;
+  /** Path of the image. */
+  url: string;
 }
 export interface ChatMessage {
   id: string;
@@ -230,6 +249,10 @@ export interface ConsultEvents {
   chat(message: ChatMessage): void;
   /** Sent as it comes: one that is late is worth nothing and may be lost. */
   pointer(view: PointerView): void;
+  /** Somebody asks for a still of what you send: take it in full resolution and POST it to /api/consult/stills/:encounter/:still?width&height. */
+  stillWanted(wanted: { still: string; source: Source }): void;
+  /** A still was kept. */
+  still(view: StillView): void;
   /** The media worker of the room died or moved: set up transports anew (join again). */
   mediaLost(): void;
   ended(): void;

@@ -7,7 +7,7 @@ import type { Config } from '../config.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { type Person, service } from '../identity/actor.ts';
 import { type Records, RIGHTS_CHANNEL } from '../records/records.ts';
-import type { Database } from '../store/index.ts';
+import type { Database, FileStore } from '../store/index.ts';
 import { Consultations, type NoteState } from './consultations.ts';
 import { patientOf, patternOf } from './encounter-resource.ts';
 import { LIMITS, type Limits } from './limits.ts';
@@ -18,9 +18,11 @@ import { Room } from './room.ts';
 import { consultRoutes } from './routes.ts';
 import { openSeats } from './seats.ts';
 import { attachSignalling } from './signalling.ts';
+import { openStills } from './stills.ts';
 
 export type { NoteState } from './consultations.ts';
 export type { Limits } from './limits.ts';
+export { STILL_BYTES } from './stills.ts';
 
 export interface ConsultDeps {
   config: Config;
@@ -29,6 +31,8 @@ export interface ConsultDeps {
   /** socket.io namespace /consult; `socket.data.actor` is the signed-in person. */
   namespace: Namespace;
   log: Logger;
+  /** Keeps images of consultations. */
+  files: FileStore;
   /** Where consultation notes stand; without it no consultation shows one. */
   notes?(encounters: string[]): Promise<Map<string, NoteState>>;
   limits?: Partial<Limits>;
@@ -116,9 +120,13 @@ export async function startConsult(deps: ConsultDeps): Promise<Consult> {
     () => recheck(() => true),
   );
 
-  const refusals = attachSignalling({ namespace, limits, log, open: roomOf });
+  const stills = openStills({
+    ...{ records, consultations, files: deps.files, publicUrl: config.http.publicUrl },
+    room: encounter => open.get(encounter),
+  });
+  const refusals = attachSignalling({ namespace, limits, log, open: roomOf, askStill: stills.ask });
   return {
-    routes: consultRoutes({ consultations, records, changed }),
+    routes: consultRoutes({ consultations, records, changed }).route('/stills', stills.routes),
     workers: workers.list,
     changed,
     request: (actor, asked) => requestConsultation(records, actor, asked, new Date()),

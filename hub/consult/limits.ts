@@ -27,7 +27,7 @@ export const LIMITS: Limits = Object.freeze({
 });
 
 /** Tokens a message takes; 1 unless named. What writes to the record costs more. */
-export const COST: Partial<Record<SignalName, number>> = { join: 10, chat: 10, admit: 5, end: 5, openTransport: 5 };
+export const COST: Partial<Record<SignalName, number>> = { join: 10, chat: 10, askStill: 10, admit: 5, end: 5, openTransport: 5 };
 
 /** A token bucket: `take` is false when there are too few tokens, and then nothing is taken. */
 export class TokenBucket {

@@ -200,9 +200,14 @@ export class Room {
     return message;
   }
 
-  /** Shows the others where somebody points. Patients watch. @throws Problem 403 */
+  /** Patients watch. @throws Problem 403 */
+  mayPoint(here: Here): void {
+    if (this.#seat(here.actor.reference ?? '').role === 'patient') throw cannotPoint();
+  }
+
+  /** Shows the others where somebody points. @throws Problem 403 */
   point(here: Here, pointer: PointerView): void {
-    if (this.#seat(pointer.reference).role === 'patient') throw cannotPoint();
+    this.mayPoint(here);
     for (const each of this.#inRoom()) if (each !== here) each.socket.volatile.emit('pointer', pointer);
   }
 
@@ -222,6 +227,14 @@ export class Room {
   /** Tells all who are inside, but not the person it is about. */
   tellInside<E extends keyof ConsultEvents>(except: string, event: E, ...payload: Parameters<ConsultEvents[E]>): void {
     for (const here of this.#inRoom()) if (here.actor.reference !== except) this.#emit(here, event, ...payload);
+  }
+
+  /** Tells one who is inside; false when they are not. */
+  tellOne<E extends keyof ConsultEvents>(reference: string, event: E, ...payload: Parameters<ConsultEvents[E]>): boolean {
+    const here = this.#here.get(reference);
+    if (!here?.inRoom) return false;
+    this.#emit(here, event, ...payload);
+    return true;
   }
 
   /** Reads the record again (somebody was invited, the note was signed) and tells everybody. */

@@ -9,6 +9,7 @@ import { Signal, type SignalName } from './contract.ts';
 import { COST, type Limits, TokenBucket } from './limits.ts';
 import { badMessage, notInRoom, tooMany, unexpected, unknownMessage } from './problems.ts';
 import type { Room } from './room.ts';
+import type { Stills } from './stills.ts';
 
 interface Caller {
   socket: Socket;
@@ -24,10 +25,11 @@ export interface SignallingDeps {
   log: Logger;
   /** The live room of an Encounter. @throws Problem 404 */
   open(encounter: string): Promise<Room>;
+  askStill: Stills['ask'];
 }
 
 /** Attaches the handlers to the namespace. Returns the count of refused messages by code. */
-export function attachSignalling({ namespace, limits, log, open }: SignallingDeps): Record<string, number> {
+export function attachSignalling({ namespace, limits, log, open, askStill }: SignallingDeps): Record<string, number> {
   const refusals: Record<string, number> = {};
   const rooms = new WeakMap<Socket, Room>();
 
@@ -100,6 +102,9 @@ export function attachSignalling({ namespace, limits, log, open }: SignallingDep
       const { reference } = room().inside(socket);
       await (await room().media()).showConsumer(reference, consumer, layer);
       return {};
+    },
+    async askStill({ socket, room }, of) {
+      return { still: askStill(room(), room().inside(socket).here, of) };
     },
     async point({ socket, room }, { at }) {
       const { here, reference } = room().inside(socket);

@@ -19,7 +19,7 @@ import {
   readCard,
 } from '../alerts/index.ts';
 import { openBench } from '../bench/index.ts';
-import { startConsult } from '../consult/index.ts';
+import { STILL_BYTES, startConsult } from '../consult/index.ts';
 import { healthRoutes, makeApp, openSockets, trustRoutes } from '../http/index.ts';
 import {
   type HeldRole,
@@ -50,6 +50,7 @@ import {
   recordRoutes,
   sensorSummary,
 } from '../records/index.ts';
+import { openFiles } from '../store/index.ts';
 import { attachVitals, vitalsRoutes } from '../vitals/index.ts';
 import { doorOf } from './door.ts';
 import { present } from './presence.ts';
@@ -96,6 +97,7 @@ await runRole('care', async context => {
     records,
     namespace: sockets.consult,
     log,
+    files: await openFiles({ dataDirectory: config.dataDirectory, area: 'consult', key: secrets.files }),
     notes: encounters => noteStates(database, encounters),
   });
   const stopAlerts = await attachAlerts({ namespace: sockets.live, alerts, database, records, log });
@@ -109,6 +111,7 @@ await runRole('care', async context => {
     doors,
     proxied,
     rates: config.door.rates,
+    uploads: { '/api/consult/stills': STILL_BYTES },
     webDirectory: path.resolve(import.meta.dirname, '../../web/dist'),
     open: {
       '/health': healthRoutes(checks(context, consult)),

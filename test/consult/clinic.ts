@@ -1,6 +1,10 @@
 // A small world for tests of consultations: people in a real record, and a server with the consultation's namespace and routes.
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import type { Resource } from '@medplum/fhirtypes';
@@ -16,7 +20,7 @@ import type { HubEnv } from '../../hub/http/server-types.ts';
 import { type Person, type PersonRole, service } from '../../hub/identity/actor.ts';
 import { noteRoutes, noteStates, type OpenRecords, openRecords, recordRoutes } from '../../hub/records/index.ts';
 import { INSTITUTION_NUMBER, ROLE_SYSTEM } from '../../hub/records/systems.ts';
-import type { Database } from '../../hub/store/index.ts';
+import { type Database, openFiles } from '../../hub/store/index.ts';
 
 const log = pino({ level: process.env.TEST_LOG ?? 'silent' });
 
@@ -122,7 +126,7 @@ export async function startServer(
   });
   const asked = (cookie: string | undefined) => /as=([^;]+)/.exec(cookie ?? '')?.[1];
   const config = readConfig({
-    HUB_DATA: '/tmp',
+    HUB_DATA: mkdtempSync(path.join(tmpdir(), 'consult-')),
     HUB_MEDIA_PORT: '0',
     HUB_MEDIA_WORKERS: String(options.workers ?? 1),
     HUB_PUBLIC_URL: 'http://hub.test',
@@ -133,6 +137,7 @@ export async function startServer(
     records: clinic.records,
     namespace,
     log,
+    files: await openFiles({ dataDirectory: config.dataDirectory, area: 'consult', key: randomBytes(32) }),
     limits: options.limits,
     notes: encounters => noteStates(database, encounters),
   });

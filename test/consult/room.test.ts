@@ -1,9 +1,13 @@
 // Who comes into a consultation and how, who is kept out, and what survives: on a real record, over a real socket.
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ChatMessage } from '../../hub/consult/contract.ts';
-import { service } from '../../hub/identity/actor.ts';
+import { type Person, service } from '../../hub/identity/actor.ts';
 import { freshDatabase } from '../harness/index.ts';
 import { type Clinic, type ConsultServer, foundClinic, idOf, startServer } from './clinic.ts';
+
+/** A PNG of one pixel. */
+const PIXEL = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
 
 const database = await freshDatabase();
 let clinic: Clinic;
@@ -148,6 +152,35 @@ test('a pointer reaches the others; patients watch, and a place outside the pict
   expect(await doctor.refused('point', { at: { ...at, source: 'microphone' } })).toBe('bad-message');
   expect(await doctor.refused('showConsumer', { consumer: crypto.randomUUID(), layer: 0 })).toBe('not-yours');
   expect(await doctor.refused('showConsumer', { consumer: crypto.randomUUID(), layer: 7 })).toBe('bad-message');
+});
+
+test('a still comes only from whom it was asked, once, and unchanged', async () => {
+  const { doctor, patient } = await meet();
+  const send = (as: Person, still: string, content: Uint8Array<ArrayBuffer>, hashed = content) =>
+    fetch(`${server.url}/api/consult/stills/${encounter}/${still}?width=1&height=1`, {
+      method: 'POST',
+      headers: {
+        'x-as': as.reference ?? '',
+        'content-type': 'image/png',
+        'content-digest': `sha-256=:${createHash('sha256').update(hashed).digest('base64')}:`,
+      },
+      body: content,
+    }).then(async answer => [answer.status, (await answer.json()).error?.code]);
+  const ask = async () => {
+    await doctor.do('askStill', { reference: clinic.patient.reference, source: 'camera' });
+    return (patient.heard('stillWanted').at(-1) as { still: string }).still;
+  };
+  expect(await patient.refused('askStill', { reference: clinic.doctor.reference, source: 'camera' })).toBe('cannot-point');
+  expect(await doctor.refused('askStill', { reference: clinic.colleague.reference, source: 'camera' })).toBe('not-in-room');
+  expect(await send(clinic.patient, crypto.randomUUID(), PIXEL)).toEqual([409, 'still-not-wanted']);
+
+  expect(await send(clinic.doctor, await ask(), PIXEL)).toEqual([409, 'still-not-wanted']);
+  expect(await send(clinic.patient, await ask(), PIXEL, Buffer.from('another'))).toEqual([422, 'content-altered']);
+  expect(await send(clinic.patient, await ask(), Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'))).toEqual([415, 'file-type']);
+  const still = await ask();
+  expect(await send(clinic.patient, still, PIXEL)).toEqual([201, undefined]);
+  expect(await send(clinic.patient, still, PIXEL)).toEqual([409, 'still-not-wanted']);
+  await expect.poll(() => doctor.heard('still').length).toBe(1);
 });
 
 test('malformed media is refused and the room goes on', async () => {

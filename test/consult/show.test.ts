@@ -1,5 +1,7 @@
 // What people show each other in a call: a screen, a second camera, and where they point; and that no one is sent more than they look at.
+import { createHash } from 'node:crypto';
 import path from 'node:path';
+import type { Media } from '@medplum/fhirtypes';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectNoBarrier, openBrowser } from '../harness/browser.ts';
@@ -96,9 +98,38 @@ test('two people point at the same picture, each with a name, and the patient se
   if (shots) await patient.screenshot({ path: `${shots}/show-patient.png` });
   if (shots) await doctor.screenshot({ path: `${shots}/show-doctor.png` });
 
+  await doctor.keyboard.press('p');
   await specialist.keyboard.press('p');
   await expect.poll(() => patient.locator(`[data-testid="pointer"][data-reference="${clinic.specialist.reference}"]`).count()).toBe(0);
   expect(await patient.getByTestId('toggle-pointer').count()).toBe(0);
+});
+
+test('a still is taken where the picture is made, in its full size, and is there for all, in the record and to point at', async () => {
+  await specialist.keyboard.press('i');
+  for (const page of [doctor, specialist, patient]) await page.getByTestId('still').waitFor();
+  const size = () => specialist.getByTestId('still').evaluate(image => (image as HTMLImageElement).naturalWidth);
+  await expect.poll(size).toBe(await doctor.getByTestId('local-camera2').evaluate(video => (video as HTMLVideoElement).videoWidth));
+
+  const [kept, ...more] = await clinic.records.as(clinic.doctor).search<Media>(`Media?patient=${clinic.patient.reference}`);
+  expect(more).toEqual([]);
+  const content = await fetch(kept!.content.url!.replace('http://hub.test', server.url), {
+    headers: { 'x-as': clinic.patient.reference! },
+  });
+  const bytes = Buffer.from(await content.arrayBuffer());
+  expect(content.headers.get('content-type')).toBe('image/jpeg');
+  expect(createHash('sha256').update(bytes).digest('hex')).toBe(kept!.identifier?.[0]?.value);
+  expect(createHash('sha1').update(bytes).digest('base64')).toBe(kept!.content.hash);
+  expect((await fetch(content.url, { headers: { 'x-as': clinic.stranger.reference! } })).status).toBe(403);
+
+  await doctor.keyboard.press('p');
+  await doctor.getByTestId('point-here').hover({ position: { x: 60, y: 60 } });
+  await patient.locator(`[data-testid="pointer"][data-reference="${clinic.doctor.reference}"]`).waitFor();
+  await doctor.keyboard.press('p');
+  await specialist.getByRole('tab', { name: /画像/ }).click();
+  await specialist.getByTestId('choose-still').waitFor();
+  await expectNoBarrier(specialist);
+  if (shots) await specialist.screenshot({ path: `${shots}/show-still.png` });
+  if (shots) await patient.screenshot({ path: `${shots}/show-still-patient.png` });
 });
 
 test('what is no longer shown goes away for all', async () => {

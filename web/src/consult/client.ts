@@ -1,12 +1,13 @@
 // A person's side of a consultation: joins, stays through cuts and restarts, and tells the page what it should show.
 import { Events } from './events.ts';
-import type { ChatMessage, EncounterView, JoinAnswer, PointerView, ProducerView, Source } from './hub.ts';
+import type { ChatMessage, EncounterView, JoinAnswer, PointerView, ProducerView, Source, StillView } from './hub.ts';
 import type { LocalMedia } from './local-media.ts';
 import { MediaSession, pictureKey } from './media-session.ts';
 import { type Quality, QualityMeter } from './quality.ts';
 import { JOIN_AGAIN } from './reconnect-policy.ts';
 import type { RemoteTrack } from './remote-media.ts';
 import { isFinal, type SignalError, Signalling } from './signalling.ts';
+import { sendStill, takeStill } from './still.ts';
 
 /**
  * connecting: not yet known where we are. waiting: in the waiting room. in-room. reconnecting: was in one of both, and is coming back by
@@ -23,6 +24,8 @@ export interface ConsultClientEvents {
   quality: Quality;
   /** Somebody else points, or no longer. */
   pointer: PointerView;
+  /** A still was taken and kept. */
+  still: StillView;
   refused: SignalError;
 }
 
@@ -31,6 +34,7 @@ const MEASURE_EVERY = 2000;
 export class ConsultClient extends Events<ConsultClientEvents> {
   readonly #encounter: string;
   readonly #local: LocalMedia;
+  readonly #origin: string;
   readonly #signalling: Signalling;
   /** Names this page to the hub: after a cut it finds its transports again, another page of the same person does not. */
   readonly #client = crypto.randomUUID();
@@ -49,6 +53,7 @@ export class ConsultClient extends Events<ConsultClientEvents> {
     super();
     this.#encounter = options.encounter;
     this.#local = options.local;
+    this.#origin = options.url ?? '';
     this.#signalling = new Signalling(options.url);
   }
 
@@ -68,6 +73,8 @@ export class ConsultClient extends Events<ConsultClientEvents> {
     on('producerClosed', ({ producer }) => this.#session?.producerClosed(producer));
     on('chat', message => this.#takeChat([...this.#chat, message]));
     on('pointer', pointer => this.tell('pointer', pointer));
+    on('still', still => this.tell('still', still));
+    on('stillWanted', wanted => void this.#giveStill(wanted));
     on('ended', () => this.#finish('ended'));
     on('replaced', () => this.#finish('replaced'));
     addEventListener('online', this.#onOnline);
@@ -88,6 +95,20 @@ export class ConsultClient extends Events<ConsultClientEvents> {
   /** Shows the others where one points; null takes the pointer away. What does not arrive is not said again: the next move follows. */
   async point(at: PointerView['at']): Promise<void> {
     if (this.#phase === 'in-room') await this.#signalling.request('point', { at }).catch(() => undefined);
+  }
+  /** Asks for a still of somebody's picture, also one's own; the event `still` follows. @throws SignalError */
+  askStill(reference: string, source: Source): Promise<object> {
+    return this.#signalling.request('askStill', { reference, source });
+  }
+  async #giveStill({ still, source }: { still: string; source: Source }): Promise<void> {
+    const { track } = this.#local.state(source);
+    if (!track) return;
+    try {
+      await sendStill(`${this.#origin}/api/consult/stills/${this.#encounter}/${still}`, await takeStill(track));
+    } catch (error) {
+      // Who asked for it sees that it does not come, and asks again.
+      console.debug('a still could not be sent', error);
+    }
   }
   /** How large the page shows a picture: layer 0 … 2, or null when it is not to be seen. The hub sends no more than that. */
   async show(reference: string, source: Source, layer: number | null): Promise<void> {

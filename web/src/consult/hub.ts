@@ -11,5 +11,6 @@ export type {
   PointerView,
   ProducerView,
   Source,
+  StillView,
   TransportAnswer,
 } from '../../../hub/consult/contract.ts';

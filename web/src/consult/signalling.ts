@@ -1,6 +1,6 @@
 // Requests and events of namespace /consult over one socket.io connection.
 import { io, type Socket } from 'socket.io-client';
-import type { Acknowledged, ConsultEvents, ConsumerAnswer, JoinAnswer, PointerView, TransportAnswer } from './hub.ts';
+import type { Acknowledged, ConsultEvents, ConsumerAnswer, JoinAnswer, PointerView, Source, TransportAnswer } from './hub.ts';
 import { ANSWER_WITHIN, SOCKET } from './reconnect-policy.ts';
 
 /** What each request carries and answers (see Signal in the hub's contract). */
@@ -19,6 +19,7 @@ export interface Requests {
   consume: [{ transport: string; producer: string; rtpCapabilities: unknown }, ConsumerAnswer];
   resumeConsumer: [{ consumer: string }, object];
   showConsumer: [{ consumer: string; layer: number | null }, object];
+  askStill: [{ reference: string; source: Source }, { still: string }];
   point: [{ at: PointerView['at'] }, object];
 }
 

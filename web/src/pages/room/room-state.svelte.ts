@@ -11,8 +11,9 @@ import {
   type RemoteTrack,
   type Shown,
 } from '../../consult/index.ts';
-import { ApiError } from '../../shared/api.ts';
+import { ApiError, api } from '../../shared/api.ts';
 import type { EncounterView, ParticipantView } from '../../shared/hub.ts';
+import type { StillView } from './words.ts';
 
 /** `check`: before joining. The rest are the client's phases. */
 export type Step = 'check' | Phase;
@@ -31,6 +32,8 @@ export class RoomState {
   microphone = $state.raw<DeviceState>({ track: null, on: true, problem: null });
   screen = $state.raw<DeviceState>({ track: null, on: true, problem: null });
   camera2 = $state.raw<DeviceState>({ track: null, on: true, problem: null });
+  /** Stills of this consultation, the newest first. */
+  stills = $state.raw<StillView[]>([]);
   /** Where people point, the own pointer among them. */
   pointers = $state.raw<PointerView[]>([]);
   readonly id: string;
@@ -90,6 +93,19 @@ export class RoomState {
   shows(reference: string, source: Source, layer: number | null): void {
     void this.#client?.show(reference, source, layer);
   }
+  /** Asks for a still of a picture, in the full resolution of whoever sends it; it comes into `stills`. @throws SignalError */
+  async askStill(reference: string, source: Source): Promise<void> {
+    await this.#client?.askStill(reference, source);
+  }
+  #takeStills(more: StillView[]): void {
+    const known = new Map([...this.stills, ...more].map(still => [still.id, still]));
+    this.stills = [...known.values()].sort((a, b) => b.taken.localeCompare(a.taken));
+  }
+  async #loadStills(): Promise<void> {
+    // Without them the call goes on: those that are taken from now on are told.
+    const kept = await api.get<StillView[]>(`/api/consult/stills/${this.id}`).catch(() => []);
+    this.#takeStills(kept);
+  }
   get mayPoint(): boolean {
     return this.own !== undefined && this.own.role !== 'patient';
   }
@@ -111,6 +127,7 @@ export class RoomState {
     this.step = 'connecting';
     client.on('phase', phase => {
       this.step = phase;
+      if (phase === 'in-room') void this.#loadStills();
       if (phase === 'ended' || phase === 'left' || phase === 'refused' || phase === 'replaced') this.#over();
     });
     client.on('encounter', view => {
@@ -119,6 +136,7 @@ export class RoomState {
       this.pointers = this.pointers.filter(({ reference }) => present.has(reference));
     });
     client.on('pointer', pointer => this.#point(pointer));
+    client.on('still', still => this.#takeStills([still as StillView]));
     client.on('chat', messages => (this.chat = messages));
     client.on('tracks', tracks => (this.tracks = tracks));
     client.on('quality', quality => (this.quality = quality));

@@ -1,5 +1,5 @@
 // Words of the room: devices and their problems, the line, who is where. For patients in やさしい日本語.
-import type { Source } from '../../consult/hub.ts';
+import type { StillView as HubStillView, Source } from '../../consult/hub.ts';
 import type { Device, DeviceProblem, Grade } from '../../consult/index.ts';
 import type { ParticipantView, PersonRole, Text } from '../../shared/hub.ts';
 
@@ -7,6 +7,9 @@ export const deviceName: Record<Device, Text> = {
   camera: { ja: 'カメラ', en: 'Camera' },
   microphone: { ja: 'マイク', en: 'Microphone' },
 };
+
+/** A still as it is shown: of something one can see. */
+export type StillView = HubStillView & { source: Exclude<Source, 'microphone'> };
 
 /** What a picture shows. */
 export const pictureName: Record<Exclude<Source, 'microphone'>, Text> = {
