@@ -1,36 +1,38 @@
 // The model card: what the model is for, what it was made from, how good it is and where it ends. For people (card.md) and pages (card.json).
-import type { Evaluation, HorizonFigures } from './evaluate.ts';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { type AdaptationFigures, adaptationText, type MissingDevice, missingTable } from './card-parts.ts';
+import type { METHOD } from './card-text.ts';
+import type { AlertFigures, Evaluation, HorizonFigures } from './evaluate.ts';
+import type { Text } from './words.ts';
 
 export interface Card {
   name: string;
   version: string;
   created: string;
   command: string;
-  data: string;
-  split: string;
-  network: string;
+  data: Text;
+  split: Text;
+  network: Text;
+  /** Every network that was tried, on residents not trained on. */
   tried: { kind: string; validationAuprc: number; epoch: number }[];
+  /** The network that is shipped. */
+  chosen: string;
   horizonsMinutes: number[];
   alertHorizonMinutes: number;
   levels: { watch: number; act: number; clear: number };
   features: number;
   evaluation: Evaluation;
-  intendedUse: string;
-  limits: string[];
-  statement: string;
+  /** The shipped model on other residents with each device away from the first day; missing until `npm run evaluate -- facility --card` adds it. */
+  missing?: MissingDevice[];
+  /** What fitting the model to single residents is worth; missing until `npm run evaluate -- adaptation --card` adds it. */
+  adaptation?: AdaptationFigures;
+  intendedUse: Text;
+  method: typeof METHOD;
+  limits: readonly Text[];
+  statement: Text;
 }
-
-export const INTENDED_USE =
-  'Tells caregivers of a care facility that agitation (BPSD) of a resident with dementia may begin within the next 30 or 60 minutes, with reasons, so that they look in earlier. A person decides what to do.';
-export const LIMITS = [
-  'Trained and tested on simulated residents only: figures say how well the method finds what the simulator shows, not what it is worth for real people. Before use with real residents it has to be trained and evaluated on theirs.',
-  'Needs the bed sensor or the wrist sensor and half of all expected samples of the last 30 minutes; otherwise it makes no prediction and says so.',
-  'In the first day of a resident the own baseline is short and deviations are weak.',
-  'Door, toilet and room sensors are taken for the resident’s own: a shared room misleads it.',
-  'Fever, exercise, visitors and a loud neighbour look like agitation to the sensors.',
-  'The act level was chosen, and alerts were counted, with one prediction a minute; other intervals change both figures.',
-];
-export const STATEMENT = 'Decision support. It has had no review as a medical device and makes no diagnosis.';
 
 const f = (value: number, digits = 3) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
 const percent = (value: number) => (Number.isFinite(value) ? `${(value * 100).toFixed(1)} %` : '–');
@@ -41,31 +43,72 @@ export function cardText(card: Card): string {
   const shipped = evaluation.shipped;
   return `# ${card.name} ${card.version}
 
-**${card.statement}**
+**${card.statement.en}**
+**${card.statement.ja}**
 
 ## Intended use
-${card.intendedUse}
+${card.intendedUse.en}
+
+${card.intendedUse.ja}
 
 ## Limits
-${card.limits.map(limit => `- ${limit}`).join('\n')}
+${card.limits.map(limit => `- ${limit.en}\n  ${limit.ja}`).join('\n')}
 
 ## Made from
-- Data: ${card.data}
-- Split: ${card.split}
-- Network: ${card.network}; ${card.features} features; horizons ${card.horizonsMinutes.join(' and ')} minutes
-- Tried: ${card.tried.map(({ kind, validationAuprc, epoch }) => `${kind} (validation AUPRC ${f(validationAuprc)}, best epoch ${epoch})`).join(', ')}
+- Data: ${card.data.en}
+- Split: ${card.split.en}
+- Outcome: ${card.method.outcome.en}
+- Inputs: ${card.method.predictors.en}
+- Missing data: ${card.method.missing.en}
+- Method: ${card.method.building.en}
+- Levels: ${card.method.levels.en}
+- Network: ${card.network.en}; ${card.features} features; horizons ${card.horizonsMinutes.join(' and ')} minutes
+- Tried: ${card.tried.map(({ kind, validationAuprc, epoch }) => `${kind} (validation AUPRC ${f(validationAuprc)}, best epoch ${epoch})`).join(', ')}; shipped: ${card.chosen}
 - Made on ${card.created.slice(0, 10)} by \`${card.command}\`
 
 ## Tested on
 ${evaluation.residents} simulated residents of facilities not seen in training (${f(evaluation.residentWeeks, 1)} resident-weeks, ${evaluation.episodes} episodes).
-There was enough data for a prediction in ${percent(evaluation.predictedShare)} of the time. Intervals are 95 %, by drawing residents.
+There was enough data for a prediction in ${percent(evaluation.predictedShare)} of the time. ${card.method.intervals.en}
 
 Alerts as shipped (${card.alertHorizonMinutes} minutes ahead, act at ${f(card.levels.act, 2)}, watch at ${f(card.levels.watch, 2)}, clear at ${f(card.levels.clear, 2)}):
 ${shipped.caught} of ${shipped.episodes} episodes warned of (${percent(shipped.sensitivity)}), ${f(shipped.came, 2)} false alerts per resident-week, ${percent(shipped.precision)} of alerts followed by an episode,
 lead time ${shipped.leadMinutes ? `${f(shipped.leadMinutes.median, 0)} minutes (quartiles ${shipped.leadMinutes.quartiles.map(value => f(value, 0)).join(' to ')})` : '–'}.
 
-${evaluation.horizons.map(horizonText).join('\n')}`;
+${evaluation.horizons.map(horizonText).join('\n')}
+### Whom it serves how well
+${card.alertHorizonMinutes} minutes ahead, alerts as shipped.
+
+| residents or windows | residents | episodes | AUROC | AUPRC | episodes warned of | false alerts per resident-week |
+|---|---|---|---|---|---|---|
+${evaluation.subgroups
+  .map(
+    one =>
+      `| ${one.name.en} | ${one.residents} | ${one.episodes} | ${f(one.auroc)} | ${f(one.auprc)} | ${one.shipped ? `${one.shipped.caught} of ${one.shipped.episodes}` : '–'} | ${one.shipped ? f(one.shipped.came, 2) : '–'} |`,
+  )
+  .join('\n')}
+
+### What more alerts buy
+${evaluation.curve.length} levels, counted on the test residents; the alarm budget chooses among them.
+
+| act level | false alerts per resident-week | episodes warned of | precision |
+|---|---|---|---|
+${evaluation.curve.map(point => `| ${f(point.act)} | ${f(point.came, 2)} | ${percent(point.sensitivity)} | ${percent(point.precision)} |`).join('\n')}
+${card.missing ? `\n### A device that is away from the first day\n${missingTable(card.missing)}` : ''}${card.adaptation ? adaptationText(card.adaptation) : ''}`;
 }
+
+/** @throws Error when the folder has no card. */
+export const readCardFile = (directory: string): Card => JSON.parse(readFileSync(path.join(directory, 'card.json'), 'utf8')) as Card;
+
+/** Writes `card.json` and `card.md`. */
+export function writeCardFile(directory: string, card: Card): void {
+  writeFileSync(path.join(directory, 'card.json'), cardJson(card));
+  writeFileSync(path.join(directory, 'card.md'), cardText(card));
+  // The project's formatter has the last word on the card, where it is installed.
+  spawnSync('biome', ['format', '--write', path.join(directory, 'card.json')], { stdio: 'ignore' });
+}
+
+const warned = (alerts: AlertFigures | null) =>
+  alerts ? `${alerts.caught} of ${alerts.episodes} warned of, ${f(alerts.came, 2)} false per resident-week` : '–';
 
 function horizonText(figures: HorizonFigures): string {
   const interval = ([low, high]: [number, number]) => `${f(low)} to ${f(high)}`;
@@ -88,13 +131,15 @@ ${figures.alerts
 
 These levels are set on the test residents themselves, to compare methods at equal alerts; the shipped level was set on validation residents.
 
+Calibration: slope ${f(figures.calibrationLine.slope, 2)}, intercept ${f(figures.calibrationLine.intercept, 2)}.
+
 | predicted | happened | windows |
 |---|---|---|
 ${figures.calibration.map(bin => `| ${f(bin.predicted)} | ${f(bin.happened)} | ${bin.windows} |`).join('\n')}
 
-| without | AUROC | AUPRC |
-|---|---|---|
-${figures.withoutDevice.map(one => `| ${one.profile} | ${f(one.auroc)} | ${f(one.auprc)} |`).join('\n')}
+| without | AUROC | AUPRC | alerts as shipped |
+|---|---|---|---|
+${figures.withoutDevice.map(one => `| ${one.profile} | ${f(one.auroc)} | ${f(one.auprc)} | ${warned(one.alerts)} |`).join('\n')}
 `;
 }
 

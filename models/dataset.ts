@@ -2,6 +2,7 @@
 import type { Episode } from './alert-rule.ts';
 import { HOUR, MINUTE, type Sample } from './channels.ts';
 import { enough, FEATURES, featuresAt } from './features.ts';
+import { SEQUENCE, STEPS, sequenceAt } from './sequence.ts';
 import { ResidentWindow } from './window.ts';
 
 export const DAY_MS = 24 * HOUR;
@@ -10,6 +11,8 @@ export const DAY_MS = 24 * HOUR;
 export interface Dataset {
   /** Raw, `[count, FEATURES.length]`, NaN for unknown. */
   features: Float32Array;
+  /** The hour before each window for the TCN, `[count, STEPS × SEQUENCE.length]`; empty unless it was asked for. */
+  sequences: Float16Array;
   /** 1 where an episode begins within each horizon: `[count, horizons.length]`. */
   labels: Uint8Array;
   /** Resident's index in `residents`. */
@@ -30,6 +33,7 @@ interface Collected {
   first: number;
   last: number;
   rows: Float32Array[];
+  sequences: Float16Array[];
   times: number[];
   episodes: Episode[];
 }
@@ -37,11 +41,13 @@ interface Collected {
 /** Takes a stream in any order of residents; samples of one resident may come late, as they do live. */
 export class DatasetBuilder {
   readonly #everyMinutes: (resident: string) => number;
+  readonly #withSequences: boolean;
   readonly #residents = new Map<string, Collected>();
 
   /** One window each `everyMinutes`, which may differ by resident. */
-  constructor(everyMinutes: number | ((resident: string) => number)) {
+  constructor(everyMinutes: number | ((resident: string) => number), { sequences = false } = {}) {
     this.#everyMinutes = typeof everyMinutes === 'number' ? () => everyMinutes : everyMinutes;
+    this.#withSequences = sequences;
   }
 
   sample(resident: string, sample: Sample): void {
@@ -55,6 +61,7 @@ export class DatasetBuilder {
       const vector = featuresAt(own.window, own.next);
       if (enough(vector)) {
         own.rows.push(vector.values);
+        if (this.#withSequences) own.sequences.push(Float16Array.from(sequenceAt(own.window, vector.at)));
         own.times.push(own.next);
       }
       own.next += own.every;
@@ -71,7 +78,7 @@ export class DatasetBuilder {
     let own = this.#residents.get(name);
     if (!own) {
       const every = this.#everyMinutes(name) * MINUTE;
-      own = { name, window: new ResidentWindow(), every, next: 0, first: 0, last: 0, rows: [], times: [], episodes: [] };
+      own = { name, window: new ResidentWindow(), every, next: 0, first: 0, last: 0, rows: [], sequences: [], times: [], episodes: [] };
       this.#residents.set(name, own);
     }
     return own;
@@ -86,6 +93,7 @@ export class DatasetBuilder {
     const count = kept.reduce((sum, rows) => sum + rows.length, 0);
     const dataset: Dataset = {
       features: new Float32Array(count * width),
+      sequences: new Float16Array(this.#withSequences ? count * STEPS * SEQUENCE.length : 0),
       labels: new Uint8Array(count * horizons.length),
       resident: new Int32Array(count),
       at: new Float64Array(count),
@@ -98,6 +106,7 @@ export class DatasetBuilder {
       for (const index of kept[person]!) {
         const at = own.times[index]!;
         dataset.features.set(own.rows[index]!, row * width);
+        if (this.#withSequences) dataset.sequences.set(own.sequences[index]!, row * STEPS * SEQUENCE.length);
         dataset.resident[row] = person;
         dataset.at[row] = at;
         dataset.counts[row] = own.episodes.some(episode => at >= episode.onset && at < episode.end + HOUR) ? 0 : 1;

@@ -1,10 +1,11 @@
 // What the model is worth on residents of a facility it has never seen; every figure that the card shows.
-import type { AlertLevels } from './alert-rule.ts';
-import { WATCHED_PROFILES } from './channels.ts';
+import { type AlertLevels, levelsAround } from './alert-rule.ts';
+import { fitPlatt } from './calibration.ts';
+import { localHour, nightFactor, WATCHED_PROFILES } from './channels.ts';
 import { type Dataset, rowsOf, timelineOf } from './dataset.ts';
-import { FEATURES } from './features.ts';
-import { column, type Fitted, levelFor, probabilitiesOf, scoreTimeline } from './fit.ts';
+import { column, type Fitted, levelFor, probabilitiesOf, scoreTimeline, type Timeline } from './fit.ts';
 import { auprc, auroc, bootstrapByResident, brier, type CalibrationBin, calibrationBins } from './metrics.ts';
+import type { Text } from './words.ts';
 
 export interface AlertFigures {
   /** False alerts per resident-week: what was allowed (null for the shipped level) and what came. */
@@ -36,7 +37,21 @@ export interface HorizonFigures {
   brierOfPrevalence: number;
   calibration: CalibrationBin[];
   alerts: AlertFigures[];
-  withoutDevice: { profile: string; auroc: number; auprc: number }[];
+  /** Of a logistic regression of what happened on the logit of what was said: 1 and 0 are perfect. */
+  calibrationLine: { slope: number; intercept: number };
+  /** What needs the device is unknown; `alerts` at the shipped levels, of the alert horizon alone. */
+  withoutDevice: { profile: string; auroc: number; auprc: number; alerts: AlertFigures | null }[];
+}
+
+/** Figures of a part of the test residents, or of their windows by night and by day (`shipped` is null then). */
+export interface Subgroup {
+  name: Text;
+  residents: number;
+  windows: number;
+  episodes: number;
+  auroc: number;
+  auprc: number;
+  shipped: AlertFigures | null;
 }
 
 export interface Evaluation {
@@ -47,7 +62,14 @@ export interface Evaluation {
   predictedShare: number;
   horizons: HorizonFigures[];
   shipped: AlertFigures;
+  /** Of the alert horizon, fewest alerts first: what more alerts buy. Every level shows more episodes than the one before. */
+  curve: AlertFigures[];
+  /** Of the alert horizon. */
+  subgroups: Subgroup[];
 }
+
+/** Levels that the curve is looked for at. */
+const CURVE = { from: 0.98, to: 0.02, step: 0.005 };
 
 /** Evaluates on all residents of `test`, whose windows come each minute, as live; ranking takes one each five minutes. `hourRate` is the share of positives by hour of the day and horizon in training data. */
 export function evaluate(
@@ -72,8 +94,15 @@ export function evaluate(
     new Uint8Array(rows.length * outputs),
   );
 
-  const alertsAt = (o: number, horizon: number, levels: AlertLevels, allowed: number | null): AlertFigures => {
-    const score = scoreTimeline(test, everyone, timeline, levels, o, outputs, horizon);
+  const primary = horizons.indexOf(alertHorizon);
+  const alertsAt = (
+    o: number,
+    horizon: number,
+    levels: AlertLevels,
+    allowed: number | null,
+    { who = everyone, line = timeline }: { who?: ReadonlySet<number>; line?: Timeline } = {},
+  ): AlertFigures => {
+    const score = scoreTimeline(test, who, line, levels, o, outputs, horizon);
     const lead = score.leadMinutes.toSorted((a, b) => a - b);
     const at = (share: number) => lead[Math.min(lead.length - 1, Math.floor(share * lead.length))]!;
     return {
@@ -110,26 +139,93 @@ export function evaluate(
         const levels = levelFor(allowed, one => scoreTimeline(test, everyone, timeline, one, o, outputs, horizon));
         return alertsAt(o, horizon, levels, allowed);
       }),
+      calibrationLine: calibrationLine(p, y),
       withoutDevice: WATCHED_PROFILES.map(profile => {
-        const blank = FEATURES.flatMap((feature, index) => (feature.needs.includes(profile) ? [index] : []));
-        const without = column(probabilitiesOf(test, rows, fitted, blank).probabilities, outputs, o);
-        return { profile, auroc: auroc(without, y), auprc: auprc(without, y) };
+        const without = column(probabilitiesOf(test, rows, fitted, profile).probabilities, outputs, o);
+        const line = o === primary ? probabilitiesOf(test, whole, fitted, profile) : null;
+        const alerts = line && alertsAt(o, horizon, fitted.levels, null, { line });
+        return { profile, auroc: auroc(without, y), auprc: auprc(without, y), alerts };
       }),
     };
   });
+  const ranked = (kept: (row: number, person: number) => boolean) => {
+    const chosen = Uint32Array.from(rows.keys()).filter(i => kept(rows[i]!, residents[i]!));
+    const [p, y] = [pick(column(probabilities, outputs, primary), chosen), pick(column(labels, outputs, primary), chosen)];
+    return { windows: chosen.length, auroc: auroc(p, y), auprc: auprc(p, y) };
+  };
+  const episodesOf = (person: number) => test.residents[person]!.episodes.length;
+  const people = (name: Text, belongs: (person: number) => boolean): Subgroup => {
+    const who = new Set([...everyone].filter(belongs));
+    return {
+      name,
+      residents: who.size,
+      episodes: [...who].reduce((sum, person) => sum + episodesOf(person), 0),
+      ...ranked((_, person) => who.has(person)),
+      shipped: alertsAt(primary, alertHorizon, fitted.levels, null, { who }),
+    };
+  };
+  const hours = (name: Text, belongs: (at: number) => boolean): Subgroup => ({
+    name,
+    residents: everyone.size,
+    episodes: test.residents.reduce((sum, { episodes }) => sum + episodes.filter(({ onset }) => belongs(onset)).length, 0),
+    ...ranked(row => belongs(test.at[row]!)),
+    shipped: null,
+  });
+  const facilityOf = (person: number) => test.residents[person]!.name.split('/')[0]!;
+  const facilities = [...new Set([...everyone].map(facilityOf))];
+  const isNight = (at: number) => nightFactor(at) >= 0.5;
   const minutes = test.residents.reduce((sum, { from, to }) => sum + (to - from) / 60_000, 0);
+  const residentWeeks = minutes / (7 * 24 * 60);
   return {
     residents: test.residents.length,
-    residentWeeks: minutes / (7 * 24 * 60),
+    residentWeeks,
     episodes: test.residents.reduce((sum, { episodes }) => sum + episodes.length, 0),
     predictedShare: Math.min(1, test.count / minutes),
     horizons: figures,
-    shipped: alertsAt(horizons.indexOf(alertHorizon), alertHorizon, fitted.levels, null),
+    shipped: alertsAt(primary, alertHorizon, fitted.levels, null),
+    curve: rising(
+      Array.from({ length: Math.round((CURVE.from - CURVE.to) / CURVE.step) + 1 }, (_, i) =>
+        alertsAt(primary, alertHorizon, levelsAround(Number((CURVE.from - i * CURVE.step).toFixed(4))), null),
+      ),
+      residentWeeks,
+    ),
+    subgroups: [
+      ...facilities.map((facility, index) =>
+        people(
+          { ja: `学習に使っていない施設 ${index + 1}`, en: `facility ${index + 1}, not seen in training` },
+          person => facilityOf(person) === facility,
+        ),
+      ),
+      people({ ja: '症状が2回までの人', en: 'residents with at most two episodes' }, person => episodesOf(person) <= 2),
+      people({ ja: '症状が3回からの人', en: 'residents with three episodes or more' }, person => episodesOf(person) > 2),
+      hours({ ja: '夜 (20時半から6時半)', en: 'by night (20:30 to 6:30)' }, isNight),
+      hours({ ja: '昼', en: 'by day' }, at => !isNight(at)),
+    ],
   };
 }
 
+/** Points in order of their alerts a week, each with more episodes warned of than all before: what costs more and warns of no more is no choice. */
+function rising(points: readonly AlertFigures[], weeks: number): AlertFigures[] {
+  const alerts = ({ came, precision, caught }: AlertFigures) => (precision < 1 ? came / (1 - precision) : caught / weeks);
+  let caught = 0;
+  return points
+    .filter(point => point.caught > 0 && Number.isFinite(point.precision))
+    .toSorted((a, b) => alerts(a) - alerts(b) || b.caught - a.caught)
+    .filter(point => {
+      const more = point.caught > caught;
+      if (more) caught = point.caught;
+      return more;
+    });
+}
+
+function calibrationLine(p: Float32Array, y: Float32Array): { slope: number; intercept: number } {
+  const logits = Float64Array.from(p, one => Math.log(Math.max(one, 1e-6) / Math.max(1 - one, 1e-6)));
+  const { slope, offset } = fitPlatt(logits, y);
+  return { slope, intercept: offset };
+}
+
 /** Local hour, 0 … 23. */
-const hourOf = (at: number) => Math.floor(at / 3_600_000 + 9) % 24;
+const hourOf = (at: number) => Math.floor(localHour(at));
 const pick = (values: Float32Array, rows: Uint32Array) => Float32Array.from(rows, row => values[row]!);
 
 /** Share of positives by local hour for each horizon, a little smoothed, from the rows given. */

@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { readCardFile, writeCardFile } from './card.ts';
+import { type MissingDevice, missingTable } from './card-parts.ts';
 import { WATCHED_PROFILES, type WatchedProfile } from './channels.ts';
 import { type Dataset, DatasetBuilder, rowsOf, timelineOf } from './dataset.ts';
 import { FEATURES } from './features.ts';
@@ -20,18 +22,8 @@ what is left of the ranking and of the alerts, and for how much of the time ther
   --seed S        seed of people and facilities (default report)
   --model FOLDER  (default models/facility)
   --json FILE     the figures as JSON
-  --out FILE      the table as Markdown too (models/facility/missing-devices.md is made so)
+  --card          puts the figures on the model's card
 `;
-
-export interface MissingDevice {
-  /** null: nothing is missing. */
-  without: WatchedProfile | null;
-  /** Share of the minutes with enough data for a prediction; the rest abstains. */
-  predictedShare: number;
-  horizons: { minutes: number; windows: number; prevalence: number; auroc: number; auprc: number }[];
-  /** Alerts at the shipped levels; an episode without a prediction before it is not warned of. */
-  alerts: { episodes: number; caught: number; falsePerWeek: number; precision: number };
-}
 
 /** Everything, and everything less one device each: one stream feeds them all. */
 export class WithoutEach implements Taker {
@@ -98,21 +90,6 @@ export function measureWithout(
   };
 }
 
-/** The table for people. */
-export function missingTable(all: readonly MissingDevice[]): string {
-  const f = (value: number, digits = 3) => (Number.isFinite(value) ? value.toFixed(digits) : '–');
-  const horizons = all[0]!.horizons;
-  return [
-    `| devices | predicted | ${horizons.map(({ minutes }) => `AUROC, AUPRC ${minutes} min`).join(' | ')} | episodes warned of | false alerts per resident-week | precision |`,
-    `|${'---|'.repeat(5 + horizons.length)}`,
-    ...all.map(
-      one =>
-        `| ${one.without ? `without ${one.without}` : 'all'} | ${f(one.predictedShare * 100, 1)} % | ${one.horizons.map(h => `${f(h.auroc)}, ${f(h.auprc)}`).join(' | ')} | ${one.alerts.caught} of ${one.alerts.episodes} | ${f(one.alerts.falsePerWeek, 2)} | ${f(one.alerts.precision, 2)} |`,
-    ),
-    '',
-  ].join('\n');
-}
-
 /** @param args What follows `facility`. @throws Error for the person at the terminal. */
 export async function reportFacility(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -123,7 +100,7 @@ export async function reportFacility(args: string[]): Promise<void> {
       seed: { type: 'string', default: 'report' },
       model: { type: 'string', default: path.resolve(import.meta.dirname, 'facility') },
       json: { type: 'string' },
-      out: { type: 'string' },
+      card: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -159,9 +136,5 @@ export async function reportFacility(args: string[]): Promise<void> {
   const about = `${model.name} ${model.version} as shipped, on ${residents} simulated residents of facilities not seen in training, ${days} days each; prevalence ${first!.horizons.map(({ minutes, prevalence }) => `${prevalence.toFixed(4)} at ${minutes} minutes`).join(', ')}.`;
   const text = `${about}\n\n${missingTable(all)}`;
   process.stdout.write(text);
-  if (values.out)
-    writeFileSync(
-      values.out,
-      `# When a device is missing\n\n${text}\nA device that is missing is missing from the first day. Where there is too little data there is no prediction, and its episodes count as not\nwarned of. Levels are those that were chosen with all devices. Made by \`npm run evaluate -- facility --residents ${residents} --days ${days} --seed ${values.seed} --out FILE\`.\n`,
-    );
+  if (values.card) writeCardFile(values.model, { ...readCardFile(values.model), missing: all });
 }

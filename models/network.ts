@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { permutation, seeded } from './random.ts';
-import { tcnLayers } from './tcn.ts';
+import { tcnLayers, tcnWithBeside } from './tcn.ts';
 
 export type Kind = 'logistic' | 'perceptron' | 'tcn';
 
@@ -15,11 +15,17 @@ export interface NetworkOptions {
   hidden: readonly number[];
   /** A TCN's input is a sequence of so many steps, one after the other, oldest first: `inputs` is steps × channels. */
   steps?: number;
+  /** Of the inputs of a TCN, how many stand behind the sequence and are no part of it. */
+  beside?: number;
   seed: number;
 }
 
+/** Units of the layer in which a TCN joins its sequence with what stands beside it. */
+const HEAD = 32;
+
 /** `[residents, inputs]` → logits `[residents, outputs]`. */
-export function buildNetwork({ kind, inputs, outputs, l2, hidden, steps, seed }: NetworkOptions): tfl.LayersModel {
+export function buildNetwork({ kind, inputs, outputs, l2, hidden, steps, beside, seed }: NetworkOptions): tfl.LayersModel {
+  if (kind === 'tcn' && beside) return tcnWithBeside({ inputs, outputs, steps: steps ?? 1, filters: hidden, beside, head: HEAD, l2, seed });
   const network = tfl.sequential({ name: kind });
   if (kind === 'tcn') {
     for (const layer of tcnLayers({ inputs, outputs, steps: steps ?? 1, filters: hidden, l2, seed })) network.add(layer);

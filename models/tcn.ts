@@ -32,6 +32,32 @@ export function tcnLayers({ inputs, steps, outputs, filters, l2, seed }: TcnOpti
   ];
 }
 
+/**
+ * A TCN that has more to go by than its sequence: `[batch, steps × channels + beside]` → logits. What stands beside the sequence joins its last
+ * step before a hidden layer of `head` units.
+ */
+export function tcnWithBeside(options: TcnOptions & { beside: number; head: number }): tfl.LayersModel {
+  const { inputs, beside, head, outputs, l2, seed } = options;
+  const sequence = inputs - beside;
+  const input = tfl.input({ shape: [inputs] });
+  const [, ...rest] = tcnLayers({ ...options, inputs: sequence });
+  let last = new Columns({ from: 0, to: sequence, name: 'sequence' }).apply(input) as tfl.SymbolicTensor;
+  last = tfl.layers.reshape({ targetShape: [options.steps, sequence / options.steps] }).apply(last) as tfl.SymbolicTensor;
+  for (const layer of rest.slice(0, -1)) last = layer.apply(last) as tfl.SymbolicTensor;
+  const known = new Columns({ from: sequence, to: inputs, name: 'beside' }).apply(input) as tfl.SymbolicTensor;
+  const joined = tfl.layers.concatenate({ name: 'joined' }).apply([last, known]) as tfl.SymbolicTensor;
+  const dense = (units: number, activation: 'relu' | 'linear', place: number, name: string) =>
+    tfl.layers.dense({
+      units,
+      activation,
+      name,
+      kernelInitializer: tfl.initializers.glorotUniform({ seed: seed + 10 + place }),
+      kernelRegularizer: tfl.regularizers.l2({ l2 }),
+    });
+  const hidden = dense(head, 'relu', 0, 'head').apply(joined) as tfl.SymbolicTensor;
+  return tfl.model({ name: 'tcn', inputs: input, outputs: dense(outputs, 'linear', 1, 'logits').apply(hidden) as tfl.SymbolicTensor });
+}
+
 interface BlockOptions {
   units: number;
   dilation: number;
@@ -113,6 +139,34 @@ class LastStep extends tfl.layers.Layer {
   }
 }
 
+/** Some columns of `[batch, columns]`. */
+class Columns extends tfl.layers.Layer {
+  static readonly className = 'Columns';
+  readonly #options: { from: number; to: number; name?: string };
+
+  constructor(options: { from: number; to: number; name?: string }) {
+    super({ name: options.name });
+    this.#options = options;
+  }
+
+  override computeOutputShape(shape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    const [batch] = (Array.isArray(shape[0]) ? shape[0] : shape) as tfl.Shape;
+    return [batch!, this.#options.to - this.#options.from];
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const { from, to } = this.#options;
+    return tf.tidy(() => {
+      const x = (Array.isArray(inputs) ? inputs[0]! : inputs) as tf.Tensor2D;
+      return tf.slice(x, [0, from], [x.shape[0], to - from]);
+    });
+  }
+
+  override getConfig() {
+    return { ...super.getConfig(), ...this.#options };
+  }
+}
+
 const widthOf = (shape: tfl.Shape | tfl.Shape[]): number => {
   const one = (Array.isArray(shape[0]) ? shape[0] : shape) as tfl.Shape;
   return one.at(-1) as number;
@@ -120,3 +174,4 @@ const widthOf = (shape: tfl.Shape | tfl.Shape[]): number => {
 
 tf.serialization.registerClass(CausalBlock as unknown as tf.serialization.SerializableConstructor<CausalBlock>);
 tf.serialization.registerClass(LastStep as unknown as tf.serialization.SerializableConstructor<LastStep>);
+tf.serialization.registerClass(Columns as unknown as tf.serialization.SerializableConstructor<Columns>);

@@ -1,24 +1,26 @@
 // `npm run train -- NAME`: trains a model on simulated residents, evaluates it on unseen facilities and writes it with its card.
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { chooseBackend } from './backend.ts';
-import { type Card, cardJson, cardText, INTENDED_USE, LIMITS, STATEMENT } from './card.ts';
+import { type Card, cardText, writeCardFile } from './card.ts';
+import { INTENDED_USE, LIMITS, METHOD, STATEMENT } from './card-text.ts';
 import { type Dataset, DatasetBuilder, rowsOf } from './dataset.ts';
 import { evaluate, hourRates } from './evaluate.ts';
 import { FEATURES } from './features.ts';
 import { type ModelFile, readModel, saveModel } from './files.ts';
 import { fitModel, probabilitiesOf } from './fit.ts';
+import type { Kind } from './network.ts';
 import { simulate } from './stream.ts';
 import { trainHome } from './tihm/train.ts';
+import type { Text } from './words.ts';
 
 const HELP = `npm run train -- NAME [options]
 
 Trains models/NAME (facility is the one that is shipped) on residents of simulated facilities and evaluates it on facilities that it
-has not seen. Repeatable: the same options give the same model.
+has not seen. Repeatable: the same options give the same model. What it is worth with a device away, and fitted to single residents, is added
+to the card by npm run evaluate -- facility --card and npm run evaluate -- adaptation --card.
 
 home is the model for homes with motion sensors, on real data: npm run train -- home --help.
 
@@ -38,6 +40,18 @@ const FALSE_ALERTS_PER_WEEK = 0.5;
 const TRAINING_MINUTES = 5;
 /** A season each, so that a cold room in winter is nothing new. */
 const STARTS = ['2025-10-01', '2026-01-10', '2026-04-12', '2026-07-05'].map(day => `${day}T00:00:00+09:00`);
+
+const NETWORK_WORDS: Record<Kind, Text> = {
+  logistic: { ja: '正則化した線形モデル(L2)', en: 'logistic regression, L2' },
+  perceptron: {
+    ja: '多層パーセプトロン(32、16)、L2、30分と60分にそれぞれ1つの出力',
+    en: 'perceptron, two hidden layers (32, 16), L2, one logit for each horizon',
+  },
+  tcn: {
+    ja: '因果的な時間畳み込み(TCN)、直近1時間を5分ずつ、特徴量と合わせて',
+    en: 'causal TCN over the last hour in steps of five minutes, joined with the features',
+  },
+};
 
 async function main(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -72,7 +86,7 @@ async function main(args: string[]): Promise<void> {
 
   const backend = await chooseBackend(values.backend);
   say(`backend ${backend}`);
-  const seen = await residentsOf('training', residents, Math.min(12, Math.ceil(residents / 8)), days, `${seed}`, resident =>
+  const seen = await residentsOf('training', residents, Math.min(12, Math.ceil(residents / 8)), days, `${seed}`, true, resident =>
     validates(resident) ? 1 : TRAINING_MINUTES,
   );
   const { training, validation } = split(seen);
@@ -86,7 +100,15 @@ async function main(args: string[]): Promise<void> {
     progress: say,
   });
   const rates = hourRates(seen, rowsOf(seen, training), HORIZONS.length);
-  const unseen = await residentsOf('unseen', test, Math.min(4, Math.ceil(test / 8)), days, `${seed}-unseen`, () => 1);
+  const unseen = await residentsOf(
+    'unseen',
+    test,
+    Math.min(4, Math.ceil(test / 8)),
+    days,
+    `${seed}-unseen`,
+    fitted.kind === 'tcn',
+    () => 1,
+  );
   say('evaluating');
   const evaluation = evaluate(unseen, fitted, HORIZONS, ALERT_HORIZON, rates);
 
@@ -114,10 +136,16 @@ async function main(args: string[]): Promise<void> {
     version,
     created: created.toISOString(),
     command: `npm run train -- ${name} --residents ${residents} --test ${test} --days ${days} --seed ${seed} --epochs ${epochs}`,
-    data: `simulated residents (simulator/), ${residents} for ${days} days; facilities with buildings, sensors and seasons of their own`,
-    split: `by resident: ${training.size} training, ${validation.size} validation; test ${unseen.residents.length} residents of other facilities`,
-    network:
-      fitted.kind === 'logistic' ? 'logistic regression, L2' : 'perceptron, two hidden layers (32, 16), L2, one logit for each horizon',
+    data: {
+      ja: `シミュレーションの入居者(simulator/)、${residents}人、${days}日ずつ。建物、センサー、季節は施設ごとに違います。`,
+      en: `simulated residents (simulator/), ${residents} for ${days} days; facilities with buildings, sensors and seasons of their own`,
+    },
+    split: {
+      ja: `人で分けました。学習${training.size}人、検証${validation.size}人、確認は別の施設の${unseen.residents.length}人。`,
+      en: `by resident: ${training.size} training, ${validation.size} validation; test ${unseen.residents.length} residents of other facilities`,
+    },
+    network: NETWORK_WORDS[fitted.kind],
+    chosen: fitted.kind,
     tried: fitted.tried.map(({ kind, auprc, epoch }) => ({ kind, validationAuprc: auprc, epoch })),
     horizonsMinutes: HORIZONS,
     alertHorizonMinutes: ALERT_HORIZON,
@@ -125,13 +153,11 @@ async function main(args: string[]): Promise<void> {
     features: FEATURES.length,
     evaluation,
     intendedUse: INTENDED_USE,
+    method: METHOD,
     limits: LIMITS,
     statement: STATEMENT,
   };
-  writeFileSync(path.join(directory, 'card.json'), cardJson(card));
-  writeFileSync(path.join(directory, 'card.md'), cardText(card));
-  // The project's formatter has the last word on the card, where it is installed.
-  spawnSync('biome', ['format', '--write', path.join(directory, 'card.json'), path.join(directory, 'card.md')], { stdio: 'ignore' });
+  writeCardFile(directory, card);
   say(`written to ${directory}`);
   process.stdout.write(cardText(card));
 }
@@ -142,9 +168,10 @@ async function residentsOf(
   facilities: number,
   days: number,
   seed: string,
+  sequences: boolean,
   everyMinutes: (resident: string) => number,
 ): Promise<Dataset> {
-  const builder = new DatasetBuilder(everyMinutes);
+  const builder = new DatasetBuilder(everyMinutes, { sequences });
   let done = 0;
   for (let facility = 0; facility < facilities; facility++) {
     const residents = Math.floor((count + facility) / facilities);

@@ -1,5 +1,5 @@
 // Reasons in a caregiver's words: what is different from usual, in plain Japanese and English.
-interface Text {
+export interface Text {
   ja: string;
   en: string;
 }

@@ -1,9 +1,10 @@
 // `npm run evaluate`: what the home model is worth on a folder in TIHM's form, beside what needs no sensor and no model.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { reportAdaptation } from '../adaptation-report.ts';
 import { chooseBackend } from '../backend.ts';
 import { reportFacility } from '../facility-report.ts';
-import { type Homes, isoOf, readHomes } from './homes.ts';
+import { CHANNELS, type Homes, isoOf, readHomes } from './homes.ts';
 import { applyLead } from './learn.ts';
 import { BUDGETS, calibrationOf, chanceSensitivity, intervals, type Measured, meanAndSpread, measure, type Scores } from './measures.ts';
 import { begunRows, eventCount, paperProtocol, personWise } from './protocols.ts';
@@ -17,7 +18,7 @@ const HELP = `npm run evaluate -- --data DIR [options]
 Measures the prediction of agitation in homes with motion sensors. DIR holds TIHM's files: Activity.csv[.gz], and where there are any
 Physiology.csv[.gz], Labels.csv[.gz], Demographics.csv[.gz]. Nothing in DIR is changed or copied.
 
-The facility model, on simulated residents: npm run evaluate -- facility --help.
+The facility model, on simulated residents: npm run evaluate -- facility --help, and fitted to single residents: -- adaptation --help.
 
   --data DIR            the folder (needed)
   --protocol NAME       person-wise: 10 folds of homes, every lead, stamps 08:00, 12:00, 18:00 (default);
@@ -79,7 +80,13 @@ export function reportLead(slots: Slots, predicted: Predicted): LeadReport {
   };
 }
 
-/** Figures for people of one sex or age, from the same probabilities. */
+/** Homes with so many places at most have few sensors. */
+const FEW_SENSORS = 6;
+const PLACES = CHANNELS.filter(channel => !['events', 'transitions', 'hallwayVisits', 'quickMoves'].includes(channel));
+/** Places of a home that ever sent an event. */
+const placesOf = ({ counts }: Homes['homes'][number]) => PLACES.filter(place => counts[place].some(count => count > 0)).length;
+
+/** Figures for people of one sex or age, or with few sensors, from the same probabilities. */
 export function withSubgroups(report: LeadReport, slots: Slots, homes: Homes, predicted: Predicted): LeadReport {
   const mean = meanOf(predicted.bySeed);
   const group = (name: string, belongs: (home: Homes['homes'][number]) => boolean) => {
@@ -101,7 +108,10 @@ export function withSubgroups(report: LeadReport, slots: Slots, homes: Homes, pr
   report.subgroups = [
     ...values(({ sex }) => sex).map(value => group(value, ({ sex }) => sex === value)),
     ...values(({ age }) => age).map(value => group(`age ${value}`, ({ age }) => age === value)),
-  ];
+    group(`at most ${FEW_SENSORS} places with sensors`, home => placesOf(home) <= FEW_SENSORS),
+    group(`more than ${FEW_SENSORS} places with sensors`, home => placesOf(home) > FEW_SENSORS),
+    group('without physiology', ({ measurements }) => !measurements.length),
+  ].filter(one => one.homes > 0);
   return report;
 }
 
@@ -145,7 +155,8 @@ export function predictionRows(slots: Slots, probabilities: Float32Array): strin
   return text;
 }
 
-async function main(args: string[]): Promise<void> {
+/** The command. @throws Error for the person at the terminal. */
+export async function evaluateHomes(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
@@ -229,8 +240,9 @@ export function byModel(slots: Slots, homes: Homes, model: HomeModel): Predicted
   return { bySeed: [applyLead(own, slots, rows)], sensors: null, noSensor: null, chosen: [own.chosen] };
 }
 
+const OTHERS: Record<string, (args: string[]) => Promise<void>> = { facility: reportFacility, adaptation: reportAdaptation };
 if (import.meta.main)
-  await (process.argv[2] === 'facility' ? reportFacility(process.argv.slice(3)) : main(process.argv.slice(2))).catch((error: Error) => {
+  await (OTHERS[process.argv[2] ?? '']?.(process.argv.slice(3)) ?? evaluateHomes(process.argv.slice(2))).catch((error: Error) => {
     process.stderr.write(`${error.message}\nSee npm run evaluate -- --help.\n`);
     process.exitCode = 1;
   });

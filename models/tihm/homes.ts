@@ -40,6 +40,23 @@ const PLACES: Record<string, Channel> = {
 const ROOMS = new Set<Channel>(['bathroom', 'bedroom', 'kitchen', 'lounge', 'hallway']);
 /** Longer than any study: a time beyond it is a clock that was wrong. */
 const MOST_DAYS = 1200;
+/** A sensor that reports so often, so many hours in a row, is stuck: TIHM's busiest does for two. From then on it does not count. */
+const STUCK = { anHour: 60, hours: 6 };
+/** What a body and its scales can show; other values are left out, in the file's units. */
+const PLAUSIBLE: Record<string, readonly [number, number]> = {
+  'Body Temperature': [30, 43],
+  'Skin Temperature': [20, 42],
+  'Systolic blood pressure': [50, 280],
+  'Diastolic blood pressure': [25, 200],
+  'Heart rate': [20, 250],
+  'Body weight': [20, 300],
+  'Total body water': [10, 90],
+  'O/E - muscle mass': [5, 95],
+};
+const plausible = (type: string, value: number) => {
+  const [low, high] = PLAUSIBLE[type] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  return value >= low && value <= high;
+};
 /** Two rooms within so many ms: someone who paces, or two people. */
 const QUICK = 30_000;
 
@@ -109,7 +126,7 @@ export async function readHomes(folder: string): Promise<Homes> {
   if (!found) throw new Error(`There is no Activity.csv or Activity.csv.gz in ${folder}; give the folder that holds TIHM's files.`);
   await eachRow(folder, 'Physiology', ['patient_id', 'date', 'device_type', 'value'], ([id, date, type, value]) => {
     const at = timeOf(date!);
-    if (!id || Number.isNaN(at) || value === '' || !Number.isFinite(Number(value))) return;
+    if (!id || Number.isNaN(at) || value === '' || !Number.isFinite(Number(value)) || !plausible(type!, Number(value))) return;
     push(measurements, id, { at, type: type!, value: Number(value) });
     people.add(id);
     seen(at);
@@ -149,11 +166,13 @@ export async function readHomes(folder: string): Promise<Homes> {
 function countsOf(events: { at: number[]; place: string[] } | undefined, start: number, hours: number): Record<Channel, Float32Array> {
   const counts = Object.fromEntries(CHANNELS.map(channel => [channel, new Float32Array(hours)])) as Record<Channel, Float32Array>;
   if (!events) return counts;
+  const stuck = stuckHours(events, start, hours);
   const order = Uint32Array.from(events.at, (_, index) => index).sort((a, b) => events.at[a]! - events.at[b]!);
   let [room, roomAt]: [Channel | undefined, number] = [undefined, 0];
   for (const index of order) {
     const at = events.at[index]!;
     const hour = Math.floor((at - start) / HOUR_MS);
+    if (stuck.get(events.place[index]!)?.[hour]) continue;
     const place = PLACES[events.place[index]!.trim().toLowerCase()];
     counts.events[hour]!++;
     if (!place) continue;
@@ -167,6 +186,28 @@ function countsOf(events: { at: number[]; place: string[] } | undefined, start: 
     [room, roomAt] = [place, at];
   }
   return counts;
+}
+
+/** By sensor, 1 for the hours in which it is stuck; known in that hour. */
+function stuckHours({ at, place }: { at: number[]; place: string[] }, start: number, hours: number): Map<string, Uint8Array> {
+  const counted = new Map<string, Uint32Array>();
+  at.forEach((time, index) => {
+    const own = counted.get(place[index]!) ?? new Uint32Array(hours);
+    counted.set(place[index]!, own);
+    own[Math.floor((time - start) / HOUR_MS)]!++;
+  });
+  const stuck = new Map<string, Uint8Array>();
+  for (const [name, counts] of counted) {
+    let run = 0;
+    counts.forEach((count, hour) => {
+      run = count >= STUCK.anHour ? run + 1 : 0;
+      if (run < STUCK.hours) return;
+      const own = stuck.get(name) ?? new Uint8Array(hours);
+      own[hour] = 1;
+      stuck.set(name, own);
+    });
+  }
+  return stuck;
 }
 
 /** Fewer homes than this may all sleep at once. */

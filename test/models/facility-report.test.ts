@@ -1,7 +1,8 @@
 // What the facility model is worth with a device missing: less data, said as such, never a silent number.
 import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { measureWithout, missingTable, WithoutEach } from '../../models/facility-report.ts';
+import { missingTable } from '../../models/card-parts.ts';
+import { measureWithout, WithoutEach } from '../../models/facility-report.ts';
 import { FEATURES, loadModel, type RiskModel, WATCHED_PROFILES } from '../../models/index.ts';
 import { HOUR, MINUTE, quiet, START } from './resident.ts';
 
