@@ -5,6 +5,7 @@ import { limitRoutes } from '../../hub/alarms/index.ts';
 import { alertRoutes, budgetRoutes, handoverRoutes, onCallRoutes, pushRoutes, readCard } from '../../hub/alerts/index.ts';
 import { benchRoutes } from '../../hub/bench/index.ts';
 import { consultRoutes } from '../../hub/consult/routes.ts';
+import { openStills } from '../../hub/consult/stills.ts';
 import { peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
 import { deviceRoutes } from '../../hub/ingest/index.ts';
 import { learningRoutes } from '../../hub/learning/index.ts';
@@ -34,6 +35,7 @@ const AREAS = {
   '/api/alerts/push': [pushRoutes(nothing)],
   '/api/learning': [learningRoutes(nothing)],
   '/api/consult': [consultRoutes(nothing), noteRoutes(nothing)],
+  '/api/consult/stills': [openStills(nothing).routes],
   '/api/records': [documentRoutes(nothing), recordRoutes(nothing)],
   '/fhir/R4': [fhirRoutes(nothing)],
 };
@@ -168,6 +170,13 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'GET /api/consult/encounters/:id/card/:practitioner': {
     path: `/api/consult/encounters/${it.encounter}/card/${it.practitioner}`,
     status: 403,
+  },
+  'GET /api/consult/stills/:encounter': { path: `/api/consult/stills/${it.encounter}`, status: 403 },
+  'GET /api/consult/stills/:encounter/:hash': { path: `/api/consult/stills/${it.encounter}/${'0'.repeat(64)}`, status: 403 },
+  'POST /api/consult/stills/:encounter/:still': {
+    path: `/api/consult/stills/${it.encounter}/${crypto.randomUUID()}`,
+    body: {},
+    status: 409,
   },
   'GET /api/consult/people': { path: '/api/consult/people', status: 403, other: { doctor: 200, specialist: 200 } },
   'GET /api/consult/encounters/:id/note': { path: `/api/consult/encounters/${it.encounter}/note`, status: 403 },
