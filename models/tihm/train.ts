@@ -20,6 +20,7 @@ Fits models/home on the homes of DIR (TIHM's files) and writes it with its card.
   --data DIR      the folder (needed)
   --seed S        seed (default 1)
   --seeds N       seeds of the evaluation on the card (default 3); 0 leaves it out
+  --leads LIST    hours before the stamp (default all: ${LEADS.join(',')})
   --tcn           tries the causal TCN too (many times the work; --backend native helps)
   --backend B     wasm or native (default wasm)
   --figures FILE  evaluation on the card from what npm run evaluate -- --json FILE wrote, instead of measuring again
@@ -35,6 +36,7 @@ export async function trainHome(args: string[]): Promise<void> {
       data: { type: 'string' },
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '3' },
+      leads: { type: 'string', default: LEADS.join(',') },
       figures: { type: 'string' },
       paper: { type: 'string' },
       tcn: { type: 'boolean', default: false },
@@ -54,7 +56,9 @@ export async function trainHome(args: string[]): Promise<void> {
   const homes = await readHomes(values.data);
   const leads: HomeModel['leads'] = [];
   const reports: LeadReport[] = values.figures ? (JSON.parse(readFileSync(values.figures, 'utf8')) as LeadReport[]) : [];
-  for (const lead of LEADS) {
+  const wanted = values.leads.split(',').map(Number);
+  if (wanted.some(lead => !(LEADS as readonly number[]).includes(lead))) throw new Error(`--leads takes some of ${LEADS.join(',')}.`);
+  for (const lead of wanted) {
     const slots = slotsOf(homes, lead);
     // The second one is for folders where nobody labels.
     for (const knows of ['both', 'sensors'] as const) {
