@@ -22,27 +22,32 @@ const WORDS = {
 } as const;
 const WAIT_MS = 5000;
 
-export function openMail({ url, from, publicUrl }: MailDeps): Messenger & { close(): void } {
+export interface Mail extends Messenger {
+  /** Says to one person that there is something on `page` (begins with `/`). The same `id` to the same person is the same message. */
+  tell(person: { account: string; email: string; language: 'ja' | 'en' }, page: string, id: string): Promise<void>;
+  close(): void;
+}
+
+export function openMail({ url, from, publicUrl }: MailDeps): Mail {
   const transport = createTransport(url, {});
   const domain = new URL(publicUrl).hostname;
   Object.assign(transport.options, { connectionTimeout: WAIT_MS, greetingTimeout: WAIT_MS, socketTimeout: WAIT_MS });
+  const tell: Mail['tell'] = async (person, page, id) => {
+    const { subject, text } = WORDS[person.language];
+    await transport.sendMail({
+      from,
+      to: person.email,
+      subject,
+      text: text(`${publicUrl}${page}`),
+      // The same page to the same person is the same message, should it be sent twice.
+      messageId: `<${id}.${person.account}@${domain}>`,
+      headers: { 'auto-submitted': 'auto-generated' },
+    });
+  };
   return {
+    tell,
     async targets(people) {
-      return people.map(person => ({
-        key: person.email,
-        async send({ id, alert }) {
-          const { subject, text } = WORDS[person.language];
-          await transport.sendMail({
-            from,
-            to: person.email,
-            subject,
-            text: text(`${publicUrl}/alert/${alert}`),
-            // The same page to the same person is the same message, should it be sent twice.
-            messageId: `<${id}.${person.account}@${domain}>`,
-            headers: { 'auto-submitted': 'auto-generated' },
-          });
-        },
-      }));
+      return people.map(person => ({ key: person.email, send: ({ id, alert }) => tell(person, `/alert/${alert}`, id) }));
     },
     close: () => transport.close(),
   };

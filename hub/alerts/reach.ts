@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import type { Records } from '../records/records.ts';
 import type { Database } from '../store/index.ts';
 import type { Way } from './contract.ts';
-import { openMail } from './mail.ts';
+import { type Mail, openMail } from './mail.ts';
 import type { Messengers, OnDuty } from './messenger.ts';
 import { openPush, type Push } from './push.ts';
 import { staffOf } from './staff.ts';
@@ -12,6 +12,8 @@ import { vapidKeys } from './vapid.ts';
 export interface Reach {
   push: Push;
   messengers: Messengers;
+  /** Missing: the hub sends no e-mail. */
+  mail?: Mail;
   ways: Way[];
   staff(facility: string): Promise<OnDuty[]>;
   close(): void;
@@ -29,6 +31,7 @@ export function openReach({ config, database, records }: ReachDeps): Reach {
   return {
     push,
     messengers: { push, ...(mail ? { mail } : {}) },
+    mail,
     ways: mail ? ['live', 'push', 'mail'] : ['live', 'push'],
     staff: facility => staffOf(database, records, facility),
     close: () => mail?.close(),

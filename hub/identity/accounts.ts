@@ -17,3 +17,11 @@ export async function accountsOf(database: Database, references: string[]): Prom
     from identity_account where reference = any(${references}::text[]) and ended is null order by name, id`.execute(database.kysely);
   return rows;
 }
+
+/** The accounts of administrators, of those that are not ended. */
+export async function administratorsOf(database: Database): Promise<Omit<Reachable, 'reference'>[]> {
+  const { rows } = await sql<Omit<Reachable, 'reference'>>`
+    select id as account, name, email, case when language = 'en' then 'en' else 'ja' end as language
+    from identity_account where administrator and ended is null order by name, id`.execute(database.kysely);
+  return rows;
+}

@@ -1,6 +1,6 @@
 // Sign-in, sessions, people and their roles.
 
-export { accountsOf, type Reachable } from './accounts.ts';
+export { accountsOf, administratorsOf, type Reachable } from './accounts.ts';
 export {
   type Actor,
   type Factor,

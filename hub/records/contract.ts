@@ -15,8 +15,16 @@ export interface AuditView {
   action: 'read' | 'search' | 'create' | 'update' | 'delete' | 'join' | 'sign-in' | 'export' | 'deliver' | 'execute';
   /** What was touched, in words. */
   what: Text;
+  /** `Type/id`, or a search's type. */
+  resource: string | null;
   patient: string | null;
+  /** How many patients it was about. */
+  patients: number;
   allowed: boolean;
+  /** Read in an emergency, outside consent. */
+  emergency: boolean;
+  /** Somebody who acts for the patient. */
+  onBehalf: boolean;
 }
 
 /** GET /api/records/timeline/:patient: newest first. */
@@ -75,4 +83,29 @@ export interface Shareable {
   party: string;
   name: string;
   kind: 'organization' | 'practitioner';
+}
+
+/** POST /api/records/proxies/:patient (the patient: family; an administrator, with evidence) */
+export interface NewProxy {
+  name: string;
+  relationship: 'guardian' | 'family';
+  /** Null: everything. */
+  categories: Category[] | null;
+  until: string | null;
+  phone: string;
+  evidence: string;
+}
+/** GET /api/records/proxies/:patient: who acts or acted for the patient. POST …/:id/end */
+export interface ProxyView {
+  /** RelatedPerson id. */
+  id: string;
+  name: string;
+  relationship: 'guardian' | 'family';
+  categories: Category[];
+  since: string | null;
+  until: string | null;
+  standing: boolean;
+  evidence: string | null;
+  /** There is an account to sign in with. */
+  account: boolean;
 }

@@ -22,7 +22,10 @@ import { openBench } from '../bench/index.ts';
 import { STILL_BYTES, startConsult } from '../consult/index.ts';
 import { healthRoutes, makeApp, openSockets, trustRoutes } from '../http/index.ts';
 import {
+  accountsOf,
+  administratorsOf,
   type HeldRole,
+  oidcRoutes,
   openAuthority,
   openIdentity,
   PERSON_ROLES,
@@ -34,21 +37,27 @@ import {
   service,
   sessionRoutes,
   signedIn,
+  wellKnownRoutes,
 } from '../identity/index.ts';
 import { attachCoverage, deviceRoutes } from '../ingest/index.ts';
 import { learningRoutes } from '../learning/index.ts';
+import { phrRoutes, sharedRoutes } from '../phr/index.ts';
 import { currentModel, predictionsOf } from '../predict/index.ts';
 import {
   documentRoutes,
+  emergencyRoutes,
   fhirRoutes,
   noteRoutes,
   noteStates,
+  openJournal,
   openRecords,
   openSigning,
   type Records,
   ROLE_SYSTEM,
   recordRoutes,
   sensorSummary,
+  startSealer,
+  watchEmergencies,
 } from '../records/index.ts';
 import { openFiles } from '../store/index.ts';
 import { attachVitals, vitalsRoutes } from '../vitals/index.ts';
@@ -56,6 +65,7 @@ import { doorOf } from './door.ts';
 import { present } from './presence.ts';
 import { type RoleContext, runRole } from './role.ts';
 import { stateRoutes } from './state.ts';
+import { whoIs } from './who-is.ts';
 
 await runRole('care', async context => {
   const { config, log, database, samples, secrets } = context;
@@ -69,6 +79,7 @@ await runRole('care', async context => {
     audit: entry => records.audit(entry),
     demonstration: config.demonstration,
     twoFactors: config.twoFactors,
+    providers: config.providers,
     log,
   });
   const signing = await openSigning({ config, seed: secrets.documents, log });
@@ -82,8 +93,17 @@ await runRole('care', async context => {
   });
   mqtt.on('error', error => log.warn({ problem: error.message }, 'the broker cannot be reached'));
 
+  const sealer = startSealer({ database, log, dataDirectory: config.dataDirectory });
   const alerts = openAlerts({ database, records, log });
   const reach = openReach({ config, database, records });
+  const { connection, now } = records.context;
+  const journal = openJournal({ connection, now, directory: path.join(config.dataDirectory, 'audit') });
+  const emergencies = watchEmergencies({
+    ...{ records, journal, log },
+    administrators: () => administratorsOf(database),
+    patient: id => accountsOf(database, [`Patient/${id}`]),
+    mail: reach.mail?.tell,
+  });
   const door = await doorOf(config, authority, log);
   const { server, doors, proxied, trust } = door;
   const sockets = openSockets(server, identity.actorOf, { doors, proxied });
@@ -105,6 +125,7 @@ await runRole('care', async context => {
   const stopCoverage = await attachCoverage({ namespace: sockets.live, database, log });
   const stopVitals = attachVitals({ namespace: sockets.live, records, database, mqtt, log });
 
+  const sharing = { database, records, publicUrl: config.http.publicUrl };
   const app = makeApp({
     log,
     signedIn: signedIn(identity),
@@ -115,7 +136,9 @@ await runRole('care', async context => {
     webDirectory: path.resolve(import.meta.dirname, '../../web/dist'),
     open: {
       '/health': healthRoutes(checks(context, consult)),
-      '/api/session': sessionRoutes(identity),
+      '/.well-known': wellKnownRoutes(identity),
+      '/api/session': sessionRoutes(identity).route('/', oidcRoutes(identity, whoIs(records))),
+      '/api/shared': sharedRoutes(sharing),
       ...(trust ? { '/trust': trustRoutes(trust) } : {}),
     },
     guarded: [
@@ -155,6 +178,14 @@ await runRole('care', async context => {
       ],
       ['/api/records', documentRoutes({ records, database, ...signing })],
       ['/api/records', recordRoutes({ records, database })],
+      [
+        '/api/emergency',
+        emergencyRoutes({ records, journal, requireFresh: actor => identity.requireFresh(actor), opened: () => emergencies.look() }),
+      ],
+      [
+        '/api/phr',
+        phrRoutes({ ...sharing, files: await openFiles({ dataDirectory: config.dataDirectory, area: 'phr', key: secrets.files }) }),
+      ],
       ['/fhir/R4', fhirRoutes({ records })],
     ],
   });
@@ -168,6 +199,8 @@ await runRole('care', async context => {
     detail: () => ({ workers: consult.workers().length }),
     async close() {
       await stopAlerts();
+      await emergencies.close();
+      await sealer.close();
       reach.close();
       await stopCoverage();
       stopVitals();

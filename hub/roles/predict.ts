@@ -2,14 +2,24 @@
 import { startAlarms } from '../alarms/index.ts';
 import { openAlerts, openReach, startEscalation } from '../alerts/index.ts';
 import { adoptedCalibrations, startReviews } from '../learning/index.ts';
+import { startPhr } from '../phr/index.ts';
 import { startPredict } from '../predict/index.ts';
-import { openRecords, startOutbox } from '../records/index.ts';
+import { openRecords, startOutbox, startSealer } from '../records/index.ts';
+import { openFiles } from '../store/index.ts';
 import { runRole } from './role.ts';
 
 await runRole('predict', async ({ config, log, database, samples, secrets }) => {
   const records = await openRecords({ database, log, packages: config.packages });
+  const sealer = startSealer({ database, log });
   const alerts = openAlerts({ database, records, log });
   const outbox = await startOutbox({ config, database, records, log });
+  const stamping = await startStamping({ config, database, records, log });
+  const phr = await startPhr({
+    database,
+    records,
+    log,
+    files: await openFiles({ dataDirectory: config.dataDirectory, area: 'phr', key: secrets.files }),
+  });
   const reach = openReach({ config, database, records });
   const escalation = await startEscalation({ database, messengers: reach.messengers, staff: reach.staff, log });
   const alarms = await startAlarms({
@@ -40,7 +50,10 @@ await runRole('predict', async ({ config, log, database, samples, secrets }) => 
       await alarms.close();
       await escalation.close();
       reach.close();
+      await phr.close();
+      await stamping.close();
       await outbox.close();
+      await sealer.close();
     },
   };
 });

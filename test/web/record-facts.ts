@@ -4,6 +4,7 @@ import { type Ago, MINUTE } from './world-facts.ts';
 
 /** @param now ms since 1970 */
 export function recordFacts(now: number, ago: Ago) {
+  const plain: Pick<TimelineEntry, 'lines' | 'count' | 'origin'> = { lines: [], count: 1, origin: { kind: 'here', name: null } };
   const timeline: TimelineEntry[] = [
     {
       at: ago(168),
@@ -11,6 +12,7 @@ export function recordFacts(now: number, ago: Ago) {
       title: { ja: '紹介状(確定)', en: 'Referral (signed)' },
       reference: 'DocumentReference/d1',
       by: '山田 健',
+      ...plain,
       text: 'S: 夕方になると落ち着かない。\nO: 心拍 72、呼吸 16。\nA: 夕暮れ症候群の疑い。\nP: 夕方の照明を明るくし、2週間後に再診。',
     },
     {
@@ -19,6 +21,7 @@ export function recordFacts(now: number, ago: Ago) {
       title: { ja: '診察(医師・患者・専門医)', en: 'Consultation' },
       reference: 'Encounter/enc-3',
       by: '山田 健',
+      ...plain,
       text: null,
     },
     {
@@ -26,7 +29,8 @@ export function recordFacts(now: number, ago: Ago) {
       kind: 'observation',
       title: { ja: '心拍数 72 拍/分', en: 'Heart rate 72/min' },
       reference: 'Observation/o1',
-      by: 'センサー',
+      by: null,
+      ...plain,
       text: null,
     },
     {
@@ -34,8 +38,30 @@ export function recordFacts(now: number, ago: Ago) {
       kind: 'risk',
       title: { ja: '見守り: 似た状態の10回のうち3回', en: 'Watching: 3 in 10' },
       reference: 'RiskAssessment/ra1',
-      by: '予測',
+      by: null,
+      ...plain,
       text: null,
+    },
+    {
+      at: ago(1700),
+      kind: 'observation',
+      title: { ja: '歩数 3120歩', en: 'Steps 3120 steps' },
+      reference: 'Observation/phr-steps',
+      by: null,
+      text: null,
+      lines: [{ label: { ja: '測った回数', en: 'Measurements' }, value: { ja: '14回', en: '14' } }],
+      count: 14,
+      origin: { kind: 'phr', name: 'Apple Watch' },
+    },
+    {
+      at: ago(90_000),
+      kind: 'allergy',
+      title: { ja: 'アレルギー: ペニシリン', en: 'Allergy: penicillin' },
+      reference: 'AllergyIntolerance/a1',
+      by: '山田 健',
+      text: null,
+      ...plain,
+      lines: [{ label: { ja: '出かた', en: 'Reaction' }, value: { ja: '発しん', en: 'Rash' } }],
     },
   ];
   const sharing: SharingView[] = [
@@ -77,7 +103,11 @@ export function recordFacts(now: number, ago: Ago) {
       action: 'read',
       what: { ja: '患者の情報', en: 'Patient' },
       patient: 'r01',
+      resource: 'Patient/r01',
+      patients: 1,
       allowed: true,
+      emergency: false,
+      onBehalf: false,
     },
     {
       id: '2',
@@ -88,7 +118,11 @@ export function recordFacts(now: number, ago: Ago) {
       action: 'read',
       what: { ja: 'センサーの値', en: 'Samples' },
       patient: 'r01',
+      resource: 'Patient/r01',
+      patients: 1,
       allowed: true,
+      emergency: false,
+      onBehalf: false,
     },
     {
       id: '3',
@@ -99,7 +133,11 @@ export function recordFacts(now: number, ago: Ago) {
       action: 'read',
       what: { ja: '診察の記録', en: 'Note' },
       patient: 'r01',
+      resource: 'Patient/r01',
+      patients: 1,
       allowed: false,
+      emergency: false,
+      onBehalf: false,
     },
   ];
   const fresh = { step: 'register' as const, createdAt: ago(168), remedy: null, reason: null };
