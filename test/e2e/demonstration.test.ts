@@ -1,11 +1,15 @@
 // The whole job, as `npm run demo` gives it to a new user: sensors, an alert before the episode, a consultation of three, the note in the record platform.
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import type { Resource } from '@medplum/fhirtypes';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DeviceView } from '../../hub/ingest/contract.ts';
 import { expectNoBarrier, openBrowser } from '../harness/browser.ts';
 import { processesBelow, startHub, type TestHub } from '../harness/hub.ts';
+import { jpfhir } from '../records/fhir-package.ts';
+import { broken } from '../records/profiles/written.ts';
+import { openStore } from './foreign-facility.ts';
 
 /** With UPDATE_SCREENSHOTS=1 the README's pictures are made anew. */
 const SCREENSHOTS = path.join(import.meta.dirname, 'screenshots');
@@ -211,6 +215,22 @@ test('what was signed is in the record with the day’s sensor summary and risk,
   await patient.goto(`${new URL(patient.url()).origin}/record`);
   await patient.getByText('夜間の不穏').or(patient.getByText('全文')).first().waitFor();
   await expectNoBarrier(patient);
+});
+
+test('everything the hub wrote conforms to the Japanese guides', async context => {
+  if (!jpfhir) return context.skip('The Japanese guides (jpfhir) are not beside the project.');
+  const store = openStore(demo);
+  await store.connect();
+  try {
+    const { rows } = await store.query<{ content: Resource }>('select content from resources where not deleted');
+    const resources = rows.map(({ content }) => content);
+    expect(broken(resources)).toEqual([]);
+    const kinds = new Set(resources.map(({ resourceType }) => resourceType));
+    for (const type of ['Patient', 'Encounter', 'Observation', 'RiskAssessment', 'Composition', 'Bundle', 'Device'])
+      expect(kinds).toContain(type);
+  } finally {
+    await store.end();
+  }
 });
 
 test('every first page is there for its person, in Japanese, without barriers, and fits a phone', async () => {

@@ -1,14 +1,23 @@
 // Against the Japanese guides themselves: their examples pass our validation, and our document has what their profiles ask for.
-import { validateResource } from '@medplum/core';
-import type { Bundle, Composition, CompositionSection, ElementDefinition, Resource, StructureDefinition } from '@medplum/fhirtypes';
+import type { Bundle, Resource } from '@medplum/fhirtypes';
 import { describe, expect, test } from 'vitest';
+import { loadProfiles } from '../../devices/index.ts';
+import type { PredictionView } from '../../hub/alerts/contract.ts';
+import { riskAssessment, summaryObservation } from '../../hub/records/day-summary.ts';
 import { openDefinitions } from '../../hub/records/definitions.ts';
 import { openProfiles } from '../../hub/records/profiles/index.ts';
-import { referral } from '../../hub/records/referral.ts';
-import { BUNDLE_IDENTIFIER, FACILITY_PATIENT_PREFIX, INSTITUTION_NUMBER, INSURED_PERSON } from '../../hub/records/systems.ts';
+import { type ReferralFacts, referral } from '../../hub/records/referral.ts';
+import {
+  BUNDLE_IDENTIFIER,
+  FACILITY_PATIENT_PREFIX,
+  INSTITUTION_NUMBER,
+  INSURED_PERSON,
+  RESOURCE_INSTANCE,
+} from '../../hub/records/systems.ts';
 import { validate } from '../../hub/records/validation.ts';
-import { examples, jpfhir, packageFiles } from './fhir-package.ts';
+import { examples, jpfhir } from './fhir-package.ts';
 import { name } from './people.ts';
+import { broken, claimed } from './profiles/written.ts';
 
 const definitions = openDefinitions();
 const checks = { definitions, profiles: openProfiles() };
@@ -25,19 +34,41 @@ const KNOWN_FAULTS: Record<string, string> = {
   'Organization-JP-Organization-ePreData-issuer-Example.json': 'Organization.type.coding',
 };
 
-function sampleDocument(): Bundle & { entry: { resource: Resource }[] } {
-  const organization = (id: string, title: string, number: string) => ({
-    resourceType: 'Organization' as const,
-    id,
-    meta: { lastUpdated: '2025-01-01T00:00:00Z' },
-    name: title,
-    identifier: [{ system: INSTITUTION_NUMBER, value: number }],
-  });
-  const practitioner = (id: string, kanji: string, kana: string) => ({
-    resourceType: 'Practitioner' as const,
-    id,
-    name: name(kanji, kana),
-  });
+const organization = (id: string, title: string, number: string) => ({
+  resourceType: 'Organization' as const,
+  id,
+  meta: { lastUpdated: '2025-01-01T00:00:00Z' },
+  name: title,
+  identifier: [{ system: INSTITUTION_NUMBER, value: number }],
+});
+const practitioner = (id: string, kanji: string, kana: string) => ({
+  resourceType: 'Practitioner' as const,
+  id,
+  name: name(kanji, kana),
+});
+const BODY = { purpose: '夜間の不穏の相談', complaint: '不眠症', illness: '夜に眠れない', findings: '脈拍 72', plan: '照明を調整する' };
+const DAY = {
+  patient: 'patient-1',
+  encounter: 'encounter-1',
+  from: new Date('2025-05-31T15:00:00Z'),
+  to: new Date('2025-06-01T03:00:00Z'),
+};
+const { quantity, profile } = (() => {
+  const [first] = loadProfiles().values();
+  return { quantity: first!.quantities[0]!, profile: first!.id };
+})();
+const SUMMARY = { profile, quantity, count: 720, mean: 68.25, minimum: 51, maximum: 104 };
+const PREDICTION: PredictionView = {
+  id: 'prediction-1',
+  at: '2025-06-01T02:00:00Z',
+  horizonMinutes: 60,
+  model: { name: 'bpsd', version: '1.0.0' },
+  probability: 0.31,
+  coverage: 0.92,
+  reasons: [{ text: { ja: '夜の動きが多い', en: 'much movement at night' }, weight: 0.2 }],
+} as unknown as PredictionView;
+
+function sampleDocument(more: Partial<ReferralFacts> = {}): Bundle & { entry: { resource: Resource }[] } {
   const { bundle } = referral({
     key: '0b5f1d1e-1111-4a4a-8a8a-000000000001',
     signedAt: new Date('2025-06-01T03:00:00Z'),
@@ -60,9 +91,10 @@ function sampleDocument(): Bundle & { entry: { resource: Resource }[] } {
       practitioner: practitioner('doctor-2', '野口 英子', 'ノグチ ヒデコ'),
       organization: organization('hospital-2', '大学病院', '1319876543'),
     },
-    body: { purpose: '夜間の不穏の相談', complaint: '不眠症', illness: '夜に眠れない', findings: '脈拍 72', plan: '照明を調整する' },
+    body: BODY,
     observations: [],
     risks: [],
+    ...more,
   });
   return { ...bundle, id: 'bundle-1', meta: { ...bundle.meta, lastUpdated: '2025-06-01T03:00:00Z' } } as ReturnType<typeof sampleDocument>;
 }
@@ -87,78 +119,42 @@ describe.skipIf(!jpfhir)('with the published guides', () => {
     expect(valid).toBeGreaterThan(80);
   });
 
-  test('the people and institutions of the document meet their profiles', () => {
-    const profiles = profilesOf();
-    const kinds: string[] = [];
-    for (const { resource } of sampleDocument().entry) {
-      if (!['Patient', 'Practitioner', 'Organization'].includes(resource.resourceType)) continue;
-      const profile = profiles.get(resource.meta?.profile?.[0] ?? '');
-      expect(profile, resource.resourceType).toBeDefined();
-      expect(() => validateResource(resource, { profile }), resource.resourceType).not.toThrow();
-      kinds.push(resource.resourceType);
-    }
-    expect(kinds).toEqual(['Patient', 'Practitioner', 'Organization', 'Organization', 'Practitioner']);
-  });
-
-  // The validator does not know slices within slices, so the profile's required sections are looked up in its own elements.
-  test('the composition has every element and section its profile requires, as often as it may', () => {
-    const document = sampleDocument();
-    const composition = document.entry[0]!.resource as Composition;
-    const profile = profilesOf().get(composition.meta!.profile![0]!.split('|')[0]!)!;
-    const elements = profile.snapshot!.element;
-    for (const { path, min, max } of elements.filter(({ id }) => /^Composition\.[a-z]+$/i.test(id ?? ''))) {
-      const present = [composition[path!.split('.')[1] as keyof Composition] ?? []].flat().length;
-      expect(present, path).toBeGreaterThanOrEqual(min ?? 0);
-      if (max !== '*') expect(present, path).toBeLessThanOrEqual(Number(max));
-    }
-    const body = composition.section!.find(section => codeOf(section) === '300')!;
-    const required = [
-      ...checkSections(elements, 'Composition.section', composition.section!),
-      ...checkSections(elements, 'Composition.section:compositionSection.section', body.section!),
-    ];
-    expect(required.sort()).toEqual(['340', '360', '910', '920', '950']);
-    for (const code of ['910', '920'])
-      expect(composition.section!.find(section => codeOf(section) === code)!.entry!.length).toBeLessThanOrEqual(3);
-    expect(elements.find(({ id }) => id === 'Composition.title')!.fixedString).toBe(composition.title);
-    expect(elements.find(({ id }) => id === 'Composition.type.coding.code')!.fixedCode).toBe(composition.type.coding![0]!.code);
-    expect(elements.find(({ id }) => id === 'Composition.type.coding.system')!.fixedUri).toBe(composition.type.coding![0]!.system);
-    expect(elements.find(({ id }) => id === 'Composition.identifier.system')!.fixedUri).toBe(composition.identifier!.system);
-  });
-
-  test('the bundle names its profile, its identifier and the parts that the profile asks for', () => {
-    const document = sampleDocument();
-    const profile = profilesOf().get(document.meta!.profile![0]!.split('|')[0]!)!;
-    const elements = profile.snapshot!.element;
-    expect(elements.find(({ id }) => id === 'Bundle.identifier.system')!.fixedUri).toBe(BUNDLE_IDENTIFIER);
-    expect(document.entry.length).toBeGreaterThanOrEqual(elements.find(({ id }) => id === 'Bundle.entry')!.min!);
-    for (const slice of elements.filter(({ id, min }) => /^Bundle\.entry:[a-zA-Z]+$/.test(id ?? '') && (min ?? 0) > 0)) {
-      const wanted = elements.find(({ id }) => id === `${slice.id}.resource`)!.type![0]!.code;
-      const count = document.entry.filter(({ resource }) => resource?.resourceType === wanted).length;
-      expect(count, slice.id).toBeGreaterThanOrEqual(slice.min!);
-      if (slice.max !== '*') expect(count, slice.id).toBeLessThanOrEqual(Number(slice.max));
-    }
+  test.each<[string, Partial<ReferralFacts>]>([
+    ['from doctor to doctor', {}],
+    ['typed by one and confirmed by another', { confirmer: practitioner('doctor-3', '佐藤 次郎', 'サトウ ジロウ') }],
+    ['that goes to nobody else', { to: null }],
+    ['with every section', { body: { ...BODY, allergies: 'なし', medication: 'なし', labs: '異常なし', remarks: '至急' } }],
+    [
+      'with the day’s readings and risk',
+      {
+        observations: [{ ...summaryObservation(SUMMARY, DAY), id: 'reading-1' }],
+        risks: [{ ...riskAssessment(PREDICTION, DAY, []), id: 'risk-1' }],
+      },
+    ],
+    [
+      'that replaces an earlier version and is kept from the patient',
+      {
+        version: {
+          number: '2.0',
+          identifier: { system: RESOURCE_INSTANCE, value: '1311234567-2025-1' },
+          replaces: { system: BUNDLE_IDENTIFIER, value: '1311234567^2025^1' },
+        },
+        tag: [{ system: 'urn:remote-care-hub:tag', code: 'UNINFORMED' }],
+      },
+    ],
+  ])('a referral %s conforms to JP-CLINS, and what it carries to JP Core', (_, more) => {
+    const document = sampleDocument(more);
+    expect(broken([document, ...document.entry.flatMap(({ resource }) => resource ?? [])])).toEqual([]);
+    expect(claimed([document])).toEqual(
+      expect.arrayContaining([
+        'http://jpfhir.jp/fhir/clins/StructureDefinition/JP_Bundle_eReferral|1',
+        'http://jpfhir.jp/fhir/eReferral/StructureDefinition/JP_Composition_eReferral|1',
+      ]),
+    );
+    for (const profile of ['JP_Patient_eCS', 'JP_Practitioner_eCS', 'JP_Organization_eCS'])
+      expect(
+        claimed([document]).some(claim => claim.includes(profile)),
+        profile,
+      ).toBe(true);
   });
 });
-
-const codeOf = (section: CompositionSection) => section.code?.coding?.[0]?.code;
-
-/** Holds each slice of `at` to its cardinality, code and title. @returns the codes of the slices that are required */
-function checkSections(elements: ElementDefinition[], at: string, sections: CompositionSection[]): string[] {
-  const required: string[] = [];
-  for (const slice of elements.filter(({ id }) => id?.startsWith(`${at}:`) && !id.slice(at.length).includes('.'))) {
-    const of = (path: string) => elements.find(({ id }) => id === `${slice.id}.${path}`);
-    const code = of('code.coding.code')?.fixedCode;
-    const found = sections.filter(section => codeOf(section) === code);
-    expect(found.length, slice.id).toBeGreaterThanOrEqual(slice.min ?? 0);
-    if (slice.max !== '*') expect(found.length, slice.id).toBeLessThanOrEqual(Number(slice.max));
-    const title = of('title')?.fixedString ?? of('title')?.patternString;
-    for (const section of found) if (title) expect(section.title).toBe(title);
-    if ((slice.min ?? 0) > 0 && code !== '300') required.push(code!);
-  }
-  return required;
-}
-
-function profilesOf(): Map<string, StructureDefinition> {
-  const files = [...packageFiles('jp-clins.r4-1.5.2-snap.tgz').values()];
-  return new Map(files.filter(resource => resource.resourceType === 'StructureDefinition').map(profile => [profile.url, profile]));
-}
