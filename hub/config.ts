@@ -68,6 +68,10 @@ const Environment = z.object({
   DATABASE_URL: z.string().url().optional(),
   INFLUX_URL: z.string().url().optional(),
   MQTT_URL: z.string().url().optional(),
+  HUB_PATIENT_ISSUER: z.url().optional(),
+  HUB_PATIENT_CLIENT: z.string().min(1).default('remote-care-hub'),
+  HUB_CLINICIAN_ISSUER: z.url().optional(),
+  HUB_CLINICIAN_CLIENT: z.string().min(1).default('remote-care-hub'),
   HUB_SECOND_FACTOR: z.enum(['required', 'off']).default('required'),
   HUB_DEMONSTRATION: z.enum(['0', '1']).default('0'),
   HUB_EMBEDDED: z.string().default(''),
@@ -131,6 +135,8 @@ export interface Config {
   secret?: string;
   /** Staff sign in with two factors; false in the demonstration, whose links open full sessions, and in tests. */
   twoFactors: boolean;
+  /** Sign-ins elsewhere (OpenID Connect), for patients and for clinicians. */
+  providers: { patient?: { issuer: string; client: string }; clinician?: { issuer: string; client: string } };
   databaseUrl?: string;
   influxUrl?: string;
   /** People and facility are simulated; every page says so. */
@@ -213,6 +219,10 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     mail: env.HUB_MAIL_URL && env.HUB_MAIL_FROM ? { url: env.HUB_MAIL_URL, from: env.HUB_MAIL_FROM } : undefined,
     logLevel: env.HUB_LOG,
     secret: env.HUB_SECRET,
+    providers: {
+      ...(env.HUB_PATIENT_ISSUER ? { patient: { issuer: env.HUB_PATIENT_ISSUER, client: env.HUB_PATIENT_CLIENT } } : {}),
+      ...(env.HUB_CLINICIAN_ISSUER ? { clinician: { issuer: env.HUB_CLINICIAN_ISSUER, client: env.HUB_CLINICIAN_CLIENT } } : {}),
+    },
     twoFactors: env.HUB_SECOND_FACTOR === 'required' && env.HUB_DEMONSTRATION !== '1',
     databaseUrl: env.DATABASE_URL,
     influxUrl: env.INFLUX_URL,

@@ -71,6 +71,29 @@ export interface ProviderView {
   for: 'patient' | 'clinician';
   name: { ja: string; en: string };
 }
+/** POST /api/session/oidc/:provider/callback: what the provider put into the address of `/oidc/:provider`. */
+export const CameBackWith = z.object({
+  state: z.string().max(500),
+  code: z.string().max(4000).optional(),
+  iss: z.string().max(500).optional(),
+  error: z.string().max(200).optional(),
+});
+/** POST /api/session/oidc/bind: the number on the insurance card (被保険者番号), once. */
+const cardPart = z.string().trim().min(1).max(40);
+export const Bind = z.object({
+  insurer: z
+    .string()
+    .trim()
+    .regex(/^\d{6,8}$/),
+  symbol: z.string().trim().max(40),
+  number: cardPart,
+  branch: z
+    .string()
+    .trim()
+    .regex(/^\d{1,2}$/),
+});
+/** Signed in, or first the insured number is needed. */
+export type OidcAnswer = { entered: SessionView } | { bind: { name: string } };
 /** POST /api/session/factors/totp/begin */
 export interface TotpView {
   secret: string;

@@ -9,6 +9,7 @@ import { type Attempts, openAttempts } from './attempts.ts';
 import { type Bindings, openBindings } from './bindings.ts';
 import { type Factors, openFactors } from './factors.ts';
 import { type LinkStore, openLinks } from './links.ts';
+import { type Oidc, type OidcProvider, openOidc, type ProviderId } from './oidc.ts';
 import { type Once, openOnce } from './once.ts';
 import { openPasskeys, type Passkeys } from './passkeys.ts';
 import { type Account, openPeople, type People, ROLES_CHANNEL, type RolesInRecord } from './people.ts';
@@ -38,6 +39,7 @@ export interface Identity {
   attempts: Attempts;
   once: Once;
   bindings: Bindings;
+  oidc: Oidc;
   publicUrl: string;
   demonstration: boolean;
   /** Staff need two factors. */
@@ -75,6 +77,8 @@ export interface IdentityOptions {
   demonstration: boolean;
   /** Staff need two factors; false only in the demonstration and in tests. */
   twoFactors: boolean;
+  /** Sign-ins elsewhere that are taken here. */
+  providers?: Partial<Record<ProviderId, OidcProvider>>;
   log: Logger;
   now?: () => Date;
 }
@@ -93,6 +97,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const passkeys = openPasskeys({ database, once, publicUrl });
   const attempts = openAttempts(database.pool);
   const bindings = openBindings(database);
+  const oidc = await openOidc({ providers: options.providers ?? {}, secret, publicUrl, once });
   const stop = await database.listen(ROLES_CHANNEL, people.forgetRoles, people.forgetRoles);
 
   async function standingOf(headers: Headers, { renew = true } = {}): Promise<Standing | null> {
@@ -141,6 +146,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     attempts,
     once,
     bindings,
+    oidc,
     publicUrl,
     demonstration: options.demonstration,
     twoFactors,

@@ -16,7 +16,9 @@ export {
 export { type Authority, type Issued, openAuthority } from './authority.ts';
 export { type Identity, type IdentityOptions, openIdentity, type Proof } from './identity.ts';
 export { openLinks } from './links.ts';
+export { oidcRoutes, type WhoIs } from './oidc-routes.ts';
 export { type HeldRole, openPeople, ROLES_CHANNEL } from './people.ts';
 export { peopleRoutes, type Treats } from './people-routes.ts';
 export { sessionRoutes, signedIn } from './routes.ts';
 export { SESSIONS_CHANNEL } from './sessions.ts';
+export { wellKnownRoutes } from './well-known.ts';

@@ -54,6 +54,7 @@ export interface People {
     administrator?: boolean;
   }): Promise<Account>;
   find(id: string): Promise<Account | undefined>;
+  byReference(reference: string): Promise<Account | undefined>;
   list(): Promise<(Account & { lastSignIn: Date | null })[]>;
   none(): Promise<boolean>;
   setLanguage(id: string, language: 'ja' | 'en'): Promise<void>;
@@ -138,6 +139,10 @@ export function openPeople(database: Database, rolesInRecord: RolesInRecord, now
     },
     async find(id) {
       const row = await kysely.selectFrom('identity_account').select(columns).where('id', '=', id).executeTakeFirst();
+      return row && account(row);
+    },
+    async byReference(reference) {
+      const row = await kysely.selectFrom('identity_account').select(columns).where('reference', '=', reference).executeTakeFirst();
       return row && account(row);
     },
     async list() {

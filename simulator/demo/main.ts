@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { HubClient } from './client.ts';
-import { ADMINISTRATOR_TEXT, PATIENT_TABLE_TEXT, PEOPLE, residentAt } from './people.ts';
+import { ADMINISTRATOR_TEXT, PATIENT_TABLE_TEXT, PEOPLE, residentAt, signInsOf } from './people.ts';
 import { phoneOf, tellNotices } from './phone.ts';
 import { type DemoProcess, portOr, startProcess } from './processes.ts';
 import { provision, type World } from './provision.ts';
@@ -101,6 +101,7 @@ async function run(wanted: Wanted) {
     const [mqtt, edgePort, edgeStatus, platformPort] = [await portOr(1883), await portOr(1884), await portOr(8085), await portOr(8090)];
     const mqtts = await portOr(8883);
     const [pushPort, mailPort, smtpPort] = [await portOr(8091), await portOr(8092), await portOr(8025)];
+    const [patientPort, clinicianPort] = [await portOr(8093), await portOr(8094)];
     const push = `http://127.0.0.1:${pushPort}`;
     const media = await portOr(Number(process.env.HUB_MEDIA_PORT || 44_400), availableParallelism());
     if (wanted.port !== 0 && http !== wanted.port) console.log(`Port ${wanted.port} is taken; using ${http}.`);
@@ -108,6 +109,14 @@ async function run(wanted: Wanted) {
 
     step('The shared record platform (simulated)');
     start('platform', 'simulator/national/main.ts', ['--port', String(platformPort), '--data', path.join(demoData, 'platform')]);
+
+    step('The national sign-ins (simulated)');
+    const people = path.join(demoData, 'identity.json');
+    const signIns = start('identity', 'simulator/national/identity-main.ts', [
+      ...['--patient-port', String(patientPort), '--clinician-port', String(clinicianPort)],
+      ...['--hub', url, '--people', people],
+    ]);
+    await signIns.line(line => line.includes('ready'));
 
     step('Phones and e-mail (simulated)');
     start('push', 'simulator/push/main.ts', ['--port', String(pushPort)]);
@@ -125,6 +134,8 @@ async function run(wanted: Wanted) {
       HUB_PUSH_SERVICES: push,
       HUB_MAIL_URL: `smtp://127.0.0.1:${smtpPort}`,
       HUB_MAIL_FROM: 'hub@example.invalid',
+      HUB_PATIENT_ISSUER: `http://localhost:${patientPort}`,
+      HUB_CLINICIAN_ISSUER: `http://localhost:${clinicianPort}`,
       HUB_DEMONSTRATION: '1',
     });
     let firstLink: string | undefined;
@@ -152,6 +163,8 @@ async function run(wanted: Wanted) {
         what => step(`Making ${what}`),
       ),
     );
+
+    writeFileSync(people, JSON.stringify(signInsOf(world)));
 
     step('The edge gateway of the care facility');
     const edge = start('edge', 'edge/main.ts', [], {
@@ -207,6 +220,7 @@ async function run(wanted: Wanted) {
     for (const [role, name, does, link] of rows) console.log(`  ${role}  ${name}\n      ${does}\n      ${link}`);
     console.log(`\n  Shared record platform (simulated): http://127.0.0.1:${platformPort}    Edge gateway: http://127.0.0.1:${edgeStatus}`);
     console.log(`  Phones: ${push}/messages    E-mail: http://127.0.0.1:${mailPort}/messages (both simulated)`);
+    console.log(`  Sign in without a link, as a patient or doctor with a (simulated) card: ${url}/sign-in`);
     if (wanted.episode)
       console.log(
         `  In about ${Math.round(wanted.episode / 60)} minutes ${family} ${given} will become restless: watch the caregiver's floor before that.`,

@@ -103,6 +103,32 @@ export function residentAt(index: number): (typeof RESIDENTS)[number] {
   return RESIDENTS[index] ?? ['見守り', `${index + 1}号`, 'ミマモリ', 'ゴウ', '1940-01-01', index % 2 ? 'male' : 'female', ''];
 }
 
+/** Number on the insurance card of a resident, as the record keeps it: insurer, symbol, number, branch. */
+export const insuredNumber = (index: number) => `47130012:青波:${10_001 + index}:01`;
+/** 医籍登録番号 of the demonstration's doctors. */
+export const registrationNumber = (person: DemoPerson): string | undefined =>
+  ({ doctor: '412345', specialist: '398765' })[person.key as string];
+
+/** Who can sign in by card in the demonstration: the residents as patients, the doctors as clinicians. */
+export function signInsOf(world: { residents: unknown[] }) {
+  const certificate = { certificateSerial: '4A:7D:01', certificateNotAfter: '2030-03-31T15:00:00Z' };
+  return {
+    patients: world.residents.slice(0, 12).map((_, index) => {
+      const [family, given, , , birthdate, gender] = residentAt(index);
+      const [insurer, symbol, number, branch] = insuredNumber(index).split(':');
+      const hint = `初めてのときに入れる番号: 保険者番号 ${insurer}、記号 ${symbol}、番号 ${number}、枝番 ${branch}`;
+      return { id: `resident-${index}`, name: `${family} ${given}`, birthdate, gender, hint };
+    }),
+    clinicians: PEOPLE.flatMap(person => {
+      const medicalRegistrationNumber = registrationNumber(person);
+      const name = `${person.family} ${person.given}`;
+      return medicalRegistrationNumber
+        ? [{ id: person.key, name, medicalRegistrationNumber, hcRole: 'Medical Doctor', ...certificate }]
+        : [];
+    }),
+  };
+}
+
 /** Devices of each resident's room, by profile. */
 export const RESIDENT_PROFILES = ['bed', 'wrist', 'room', 'door', 'toilet'] as const;
 

@@ -1,7 +1,16 @@
 // Sets the demonstration's world up through the hub's public interface, as an administrator and a facility manager would.
 
 import type { HubClient } from './client.ts';
-import { type DemoPerson, furtherProfiles, ORGANIZATIONS, PEOPLE, RESIDENT_PROFILES, residentAt } from './people.ts';
+import {
+  type DemoPerson,
+  furtherProfiles,
+  insuredNumber,
+  ORGANIZATIONS,
+  PEOPLE,
+  RESIDENT_PROFILES,
+  registrationNumber,
+  residentAt,
+} from './people.ts';
 
 const OWN = 'urn:remote-care-hub';
 const REPRESENTATION = 'http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation';
@@ -133,9 +142,13 @@ export async function provision(
 
 /** A practitioner with one role, and the account for it. */
 export async function makePractitioner(administrator: HubClient, person: DemoPerson, organization: string) {
+  const registered = registrationNumber(person);
   const practitioner = await administrator.create({
     resourceType: 'Practitioner',
     active: true,
+    ...(registered
+      ? { identifier: [{ system: 'http://jpfhir.jp/fhir/core/mhlw/IdSystem/medicalRegistrationNumber', value: registered }] }
+      : {}),
     name: names(person.family, person.given, person.familyKana, person.givenKana),
   });
   await administrator.create({
@@ -166,7 +179,7 @@ async function makeResident(
     active: true,
     identifier: [
       { system: `urn:oid:1.2.392.100495.20.3.51.1${ORGANIZATIONS.island.institution}`, value: String(10_001 + index) },
-      { system: 'http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance_memberID', value: `47130012:青波:${10_001 + index}:01` },
+      { system: 'http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance_memberID', value: insuredNumber(index) },
     ],
     name: names(family, given, familyKana, givenKana),
     birthDate,

@@ -6,7 +6,7 @@ import { alertRoutes, budgetRoutes, handoverRoutes, onCallRoutes, pushRoutes, re
 import { benchRoutes } from '../../hub/bench/index.ts';
 import { consultRoutes } from '../../hub/consult/routes.ts';
 import { openStills } from '../../hub/consult/stills.ts';
-import { peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
+import { oidcRoutes, peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
 import { deviceRoutes } from '../../hub/ingest/index.ts';
 import { learningRoutes } from '../../hub/learning/index.ts';
 import { documentRoutes, fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
@@ -21,7 +21,7 @@ const nothing = new Proxy(() => undefined, {
 }) as never;
 
 const AREAS = {
-  '/api/session': [sessionRoutes(nothing)],
+  '/api/session': [sessionRoutes(nothing), oidcRoutes(nothing, nothing)],
   '/api/people': [peopleRoutes(nothing, nothing)],
   '/api/state': [stateRoutes(nothing)],
   '/api/devices': [deviceRoutes(nothing)],

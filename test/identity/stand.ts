@@ -3,7 +3,16 @@ import { Hono } from 'hono';
 import pino from 'pino';
 import { problemOf } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
-import { openIdentity, peopleRoutes, type RoleAt, sessionRoutes, signedIn } from '../../hub/identity/index.ts';
+import {
+  type IdentityOptions,
+  oidcRoutes,
+  openIdentity,
+  peopleRoutes,
+  type RoleAt,
+  sessionRoutes,
+  signedIn,
+} from '../../hub/identity/index.ts';
+import type { PatientFacts } from '../../hub/identity/match.ts';
 import { codeAt, STEP_SECONDS } from '../../hub/identity/totp.ts';
 import { freshDatabase, unique } from '../harness/index.ts';
 
@@ -16,11 +25,13 @@ export interface Told {
 }
 
 /** A door where staff need two factors. `close` it in `afterAll`. */
-export async function openDoor({ twoFactors = true, now }: { twoFactors?: boolean; now?: () => Date } = {}) {
+export async function openDoor({ twoFactors = true, ...more }: Partial<IdentityOptions> = {}) {
   const database = await freshDatabase();
   const audited: Told[] = [];
   const roles = new Map<string, RoleAt[]>();
   const asked: string[][] = [];
+  const patients: { memberId: string; facts: PatientFacts }[] = [];
+  const practitioners = new Map<string, string[]>();
   const identity = await openIdentity({
     database,
     secret: 's'.repeat(40),
@@ -33,7 +44,7 @@ export async function openDoor({ twoFactors = true, now }: { twoFactors?: boolea
     demonstration: false,
     twoFactors,
     log: pino({ level: 'silent' }),
-    now,
+    ...more,
   });
   const app = new Hono<HubEnv>();
   app.onError((error, context) => {
@@ -42,6 +53,14 @@ export async function openDoor({ twoFactors = true, now }: { twoFactors?: boolea
     return context.json(told.body(), told.status);
   });
   app.route('/api/session', sessionRoutes(identity));
+  app.route(
+    '/api/session',
+    oidcRoutes(identity, {
+      patientsInsured: async number => patients.filter(({ memberId }) => memberId === number).map(({ facts }) => facts),
+      patient: async id => patients.find(({ facts }) => facts.id === id)?.facts ?? null,
+      practitioners: async number => practitioners.get(number) ?? [],
+    }),
+  );
   app.use('/api/people/*', signedIn(identity));
   app.use('/api/people', signedIn(identity));
   app.route(
@@ -56,6 +75,9 @@ export async function openDoor({ twoFactors = true, now }: { twoFactors?: boolea
     identity,
     audited,
     roles,
+    /** Patients in the record, and practitioners by 医籍登録番号. */
+    patients,
+    practitioners,
     /** References of which the record was asked, by question. */
     asked,
     app,
