@@ -32,6 +32,7 @@ export const routes: Route[] = [
   { path: '/sign-in', title: { ja: 'サインイン', en: 'Sign in' }, page: page(() => import('./pages/entry/SignIn.svelte')) },
   { path: '/s', title: { ja: 'サインイン', en: 'Sign in' }, page: page(() => import('./pages/entry/Link.svelte')) },
   { path: '/first', title: { ja: '最初の管理者', en: 'First administrator' }, page: page(() => import('./pages/entry/First.svelte')) },
+  { path: '/oidc/:provider', title: { ja: 'サインイン', en: 'Sign in' }, page: page(() => import('./pages/entry/Elsewhere.svelte')) },
   { path: '/enrol', title: { ja: 'はじめの設定', en: 'Set up sign-in' }, page: page(() => import('./pages/entry/Enrol.svelte')) },
   { path: '/second', title: { ja: 'もう一つの確認', en: 'Second factor' }, page: page(() => import('./pages/entry/Second.svelte')) },
   {

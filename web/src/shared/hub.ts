@@ -27,6 +27,7 @@ export type {
   FactorsView,
   LicenceView,
   LinkView,
+  OidcAnswer,
   PasskeyView,
   PersonView,
   ProviderView,
@@ -46,5 +47,5 @@ export type {
   RefusalView,
 } from '../../../hub/ingest/contract.ts';
 export type { LearningView, ModelVersionView, PersonValueView } from '../../../hub/learning/contract.ts';
-export type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../../hub/records/contract.ts';
+export type { AuditView, DeliveryView, SharingView, TimelineEntry, TimelinePage } from '../../../hub/records/contract.ts';
 export type { DayView, LiveEvents, LiveVitals, Series } from '../../../hub/vitals/contract.ts';
