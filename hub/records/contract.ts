@@ -27,17 +27,43 @@ export interface AuditView {
   onBehalf: boolean;
 }
 
-/** GET /api/records/timeline/:patient: newest first. */
+/** GET /api/records/timeline/:patient?before=CURSOR&kinds=a,b&from=YYYY-MM-DD&to=YYYY-MM-DD&words=…&count=N: newest first, with what was asked for. */
+export interface TimelinePage {
+  entries: TimelineEntry[];
+  /** Cursor of the next (older) page; null at the end. */
+  next: string | null;
+}
+export const TIMELINE_KINDS = [
+  'consultation',
+  'document',
+  'observation',
+  'result',
+  'medication',
+  'allergy',
+  'condition',
+  'procedure',
+  'immunization',
+  'plan',
+  'risk',
+  'communication',
+] as const;
 export interface TimelineEntry {
   at: string;
-  kind: 'consultation' | 'document' | 'observation' | 'risk' | 'communication';
+  kind: (typeof TIMELINE_KINDS)[number];
   title: Text;
-  /** `Encounter/…`, `DocumentReference/…` … */
+  /** `Encounter/…`, `DocumentReference/…` …; of a day's measurements the last one's. */
   reference: string;
   by: string | null;
+  /** Who did, wrote or prescribed it. */
   /** Whole text of a signed note, for documents. */
   text: string | null;
 }
+  /** More about it, each with its name. */
+  lines: { label: Text; value: Text }[];
+  /** Measurements of this day that the entry sums up; 1 for everything else. */
+  count: number;
+  /** Where it comes from: written here, brought along by the patient, or from the shared record platform; with the name of the source. */
+  origin: { kind: 'here' | 'phr' | 'platform'; name: string | null };
 // GET /api/records/documents/:id → the document Bundle (FHIR JSON), as signed
 /** GET /api/records/sharing (patient): who may see the own record. POST /api/records/sharing {organization, allow} */
 export interface SharingView {

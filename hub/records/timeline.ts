@@ -1,123 +1,176 @@
-// A patient's record in order of time, from every kind the actor may see.
-import type { Communication, DocumentReference, Encounter, Observation, Practitioner, Resource, RiskAssessment } from '@medplum/fhirtypes';
-import type { Text } from '../http/problem.ts';
+// A patient's lifelong record in order of time, from every kind the actor may see: filtered, searched and paged in the store.
+import type { Practitioner, Resource } from '@medplum/fhirtypes';
+import { type RawBuilder, sql } from 'kysely';
+import { Problem } from '../http/problem.ts';
 import type { Person } from '../identity/actor.ts';
-import type { Database } from '../store/index.ts';
-import { isResidence } from './compartment.ts';
-import type { TimelineEntry } from './contract.ts';
+import { resourcePredicate } from './access.ts';
+import { TIMELINE_KINDS, type TimelineEntry, type TimelinePage } from './contract.ts';
 import { kanjiName } from './names.ts';
 import type { OpenRecords } from './open.ts';
-import { HOURLY_TAG } from './systems.ts';
+import { BROUGHT_FROM, ORIGIN_SYSTEM } from './systems.ts';
 import type { RecordTables } from './tables.ts';
+import { type DaySum, inWords } from './timeline-words.ts';
 
-/** Entries of one kind on the page. */
-const MOST = 100;
+export interface TimelineQuery {
+  /** Cursor of the page before. */
+  before?: string;
+  kinds?: TimelineEntry['kind'][];
+  /** From the first moment of this (inclusive) to that (exclusive). */
+  from?: Date;
+  to?: Date;
+  /** Words that must all be there, in any order; kana and width do not matter. */
+  words?: string;
+  count?: number;
+}
 
-/** Newest first. @throws Problem 403 when the actor may not know this patient at all */
-export async function timelineOf(records: OpenRecords, database: Database, actor: Person, patient: string): Promise<TimelineEntry[]> {
+const PAGE = 50;
+/** Types on the timeline (migrations/009-timeline.ts). */
+const TYPES = [
+  ...['Encounter', 'DocumentReference', 'QuestionnaireResponse', 'Observation', 'DiagnosticReport', 'RiskAssessment', 'Communication'],
+  ...['MedicationRequest', 'MedicationStatement', 'AllergyIntolerance', 'Condition', 'Procedure', 'Immunization', 'CarePlan'],
+];
+
+interface Group {
+  sort: Date;
+  grp: string;
+  kind: TimelineEntry['kind'];
+  row: string;
+  at: Date;
+  count: number;
+  low: number | null;
+  high: number | null;
+  mean: number | null;
+  sum: number | null;
+}
+
+/** Newest first. @throws Problem 403 when the actor may not know this patient at all, 400 for a cursor of another making */
+export async function timelineOf(records: OpenRecords, actor: Person, patient: string, query: TimelineQuery = {}): Promise<TimelinePage> {
   await records.require(actor, patient, 'demographics', 'read', { ja: '記録の一覧を見る', en: 'read the timeline' });
-  const view = records.as(actor);
-  const search = <T extends Resource>(query: string) => view.search<T>(`${query}=Patient/${patient}&_count=${MOST}`);
-  const encounters = (await search<Encounter>('Encounter?_sort=-date&subject')).filter(encounter => !isResidence(encounter));
-  const documents = await search<DocumentReference>('DocumentReference?_sort=-date&subject');
-  const observations = await search<Observation>('Observation?_sort=-date&subject');
-  const risks = await search<RiskAssessment>(`RiskAssessment?_sort=-date&_tag:not=${HOURLY_TAG.system}|${HOURLY_TAG.code}&subject`);
-  const communications = (await search<Communication>('Communication?_sort=-sent&subject')).filter(({ encounter }) => !encounter);
-  const names = await practitionerNames(records, actor, [...encounters, ...documents, ...communications]);
+  return visibleTimeline(records, actor, patient, query);
+}
+
+/** As `timelineOf`, after the question whether the actor may know this patient was answered and audited. */
+export async function visibleTimeline(records: OpenRecords, actor: Person, patient: string, query: TimelineQuery): Promise<TimelinePage> {
+  const { connection } = records.context;
+  const count = Math.min(query.count ?? PAGE, 200);
+  const { rows } = await sql<Group>`
+    select t.sort, t.grp, max(t.kind) as kind, (array_agg(t.row order by t.at desc, t.row desc))[1] as row, max(t.at) as at, count(*)::int as count,
+      min(t.value) as low, max(t.value) as high, avg(t.value) as mean, sum(t.value) as sum
+    from timeline t join resources r0 on r0.row = t.row
+    where t.patient = ${patient} ${sql.join(conditions(query), sql` `)} and ${visibleTo(records, actor)}
+    group by t.sort, t.grp order by t.sort desc, t.grp desc limit ${count + 1}`.execute(connection);
+  const page = rows.slice(0, count);
+  const contents = await contentsOf(records, page);
+  const worded = page.map(group => ({ group, resource: contents.get(group.row)!, words: inWords(contents.get(group.row)!, sumOf(group)) }));
+  const names = await practitionerNames(
+    records,
+    actor,
+    worded.flatMap(({ words }) => words.by),
+  );
   const texts = await noteTexts(
-    database,
-    documents.map(document => document.id!),
+    records,
+    worded.flatMap(({ resource }) => (resource.resourceType === 'DocumentReference' ? [resource.id!] : [])),
   );
-  const by = (reference: string | undefined) => (reference ? (names.get(reference) ?? null) : null);
+  const last = page.at(-1);
+  return {
+    entries: worded.map(({ group, resource, words }) => ({
+      at: group.at.toISOString(),
+      kind: group.kind,
+      title: words.title,
+      reference: `${resource.resourceType}/${resource.id}`,
+      by: words.by.map(reference => names.get(reference ?? '')).find(Boolean) ?? null,
+      text: texts.get(resource.id!) ?? words.text,
+      lines: words.lines,
+      count: group.count,
+      origin: originOf(resource),
+    })),
+    next: rows.length > count && last ? cursorOf(last) : null,
+  };
+}
 
-  const entries: TimelineEntry[] = [
-    ...encounters.map(encounter => ({
-      at: encounter.period?.start ?? encounter.meta?.lastUpdated ?? '',
-      kind: 'consultation' as const,
-      title: both(`診察: ${reasonOf(encounter) ?? ''}`, `Consultation: ${reasonOf(encounter) ?? ''}`),
-      reference: `Encounter/${encounter.id}`,
-      by: by(
-        encounter.participant?.map(({ individual }) => individual?.reference).find(reference => reference?.startsWith('Practitioner/')),
-      ),
-      text: null,
-    })),
-    ...documents.map(document => ({
-      at: document.date ?? '',
-      kind: 'document' as const,
-      title: both(document.description ?? '文書', 'Signed note (referral document)'),
-      reference: `DocumentReference/${document.id}`,
-      by: by(document.author?.[0]?.reference),
-      text: texts.get(document.id!) ?? null,
-    })),
-    ...observations.map(observation => ({
-      at: observation.effectivePeriod?.start ?? observation.effectiveDateTime ?? observation.meta?.lastUpdated ?? '',
-      kind: 'observation' as const,
-      title: both(valueInWords(observation), valueInWords(observation)),
-      reference: `Observation/${observation.id}`,
-      by: null,
-      text: null,
-    })),
-    ...risks.map(risk => ({
-      at: risk.occurrenceDateTime ?? risk.meta?.lastUpdated ?? '',
-      kind: 'risk' as const,
-      title: riskTitle(risk),
-      reference: `RiskAssessment/${risk.id}`,
-      by: null,
-      text: risk.prediction?.[0]?.rationale ?? null,
-    })),
-    ...communications.map(communication => ({
-      at: communication.sent ?? communication.meta?.lastUpdated ?? '',
-      kind: 'communication' as const,
-      title: both('連絡', 'Message'),
-      reference: `Communication/${communication.id}`,
-      by: by(communication.sender?.reference),
-      text: communication.payload?.[0]?.contentString ?? null,
-    })),
+const sumOf = ({ count, low, high, mean, sum }: Group): DaySum => ({ count, low, high, mean, sum });
+const cursorOf = ({ sort, grp }: Group) => Buffer.from(JSON.stringify([sort.toISOString(), grp])).toString('base64url');
+
+/** What was asked for, as SQL over `timeline t` and `resources r0`. */
+function conditions({ before, kinds, from, to, words }: TimelineQuery): RawBuilder<unknown>[] {
+  const parts: RawBuilder<unknown>[] = [];
+  if (before) {
+    const [sort, grp] = readCursor(before);
+    parts.push(sql`and (t.sort, t.grp) < (${sort}::timestamptz, ${grp}::text)`);
+  }
+  if (kinds?.length) parts.push(sql`and t.kind = any(${kinds}::text[])`);
+  if (from) parts.push(sql`and t.at >= ${from}`);
+  if (to) parts.push(sql`and t.at < ${to}`);
+  for (const word of (words ?? '').normalize('NFKC').split(/\s+/).filter(Boolean).slice(0, 10)) {
+    const pattern = `%${word.slice(0, 100).replace(/[\\%_]/g, character => `\\${character}`)}%`;
+    // The text of a signed note stands beside its document.
+    parts.push(sql`and (t.words like timeline_fold(${pattern}) or (t.kind = 'document' and exists (select 1 from notes n where n.document = r0.id
+      and timeline_fold(concat_ws(' ', n.subjective, n.objective, n.assessment, n.plan)) like timeline_fold(${pattern}))))`);
+  }
+  return parts;
+}
+
+/** @throws Problem 400 */
+function readCursor(cursor: string): [string, string] {
+  try {
+    const [sort, grp] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
+    if (typeof sort === 'string' && typeof grp === 'string' && !Number.isNaN(Date.parse(sort))) return [sort, grp];
+  } catch {
+    // Told below: it is no cursor of ours.
+  }
+  throw new Problem(400, 'cursor', {
+    ja: '続きの場所が正しくありません。はじめから読み込んでください。',
+    en: 'The cursor is not valid. Begin again.',
+  });
+}
+
+/** The right to see the row; where a token narrows it to types, for each type by itself. */
+function visibleTo({ context }: OpenRecords, actor: Person): RawBuilder<boolean> {
+  const now = context.now();
+  if (!actor.scopes) return resourcePredicate(actor, 'search', 'Observation', now);
+  const each = TYPES.map(type => sql`(r0.type = ${type} and ${resourcePredicate(actor, 'search', type, now)})`);
+  return sql<boolean>`(${sql.join(each, sql` or `)})`;
+}
+
+async function contentsOf({ context }: OpenRecords, groups: Group[]): Promise<Map<string, Resource>> {
+  if (!groups.length) return new Map();
+  const rows = await context.connection
+    .selectFrom('resources')
+    .select(['row', 'content'])
+    .where(
+      'row',
+      'in',
+      groups.map(({ row }) => row),
+    )
+    .execute();
+  return new Map(rows.map(({ row, content }) => [row, content as Resource]));
+}
+
+function originOf(resource: Resource): TimelineEntry['origin'] {
+  const tags = resource.meta?.tag ?? [];
+  const code = tags.find(({ system }) => system === ORIGIN_SYSTEM)?.code;
+  const name = tags.find(({ system }) => system === BROUGHT_FROM)?.code ?? null;
+  return { kind: code === 'phr' || code === 'platform' ? code : 'here', name };
+}
+
+async function practitionerNames(records: OpenRecords, actor: Person, references: (string | undefined)[]): Promise<Map<string, string>> {
+  const ids = [
+    ...new Set(references.flatMap(reference => (reference?.startsWith('Practitioner/') ? [reference.slice('Practitioner/'.length)] : []))),
   ];
-  return entries.sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
-}
-
-const both = (ja: string, en: string): Text => ({ ja, en });
-const reasonOf = (encounter: Encounter) => encounter.reasonCode?.[0]?.text ?? encounter.reasonCode?.[0]?.coding?.[0]?.display;
-
-function valueInWords(observation: Observation): string {
-  const { valueQuantity: quantity, code } = observation;
-  const name = code.text ?? code.coding?.[0]?.display ?? '';
-  return quantity ? `${name} ${quantity.value} ${quantity.unit ?? quantity.code ?? ''}`.trim() : name;
-}
-
-/** What was foreseen, in natural frequencies that never claim certainty. Only agitation is predicted so far (models/facility). */
-function riskTitle(risk: RiskAssessment): Text {
-  const ten = Math.round((risk.prediction?.[0]?.probabilityDecimal ?? 0) * 10);
-  const [ja, en] =
-    ten === 0 ? ['1回より少なく', 'fewer than 1 in 10'] : ten === 10 ? ['9回より多く', 'more than 9 in 10'] : [`${ten}回`, `${ten} in 10`];
-  return both(
-    `落ち着かなくなるかもしれない、という予測 (似た状態の10回のうち${ja})`,
-    `Restlessness was foreseen (${en} in a state like this)`,
-  );
-}
-
-async function practitionerNames(records: OpenRecords, actor: Person, resources: (Encounter | DocumentReference | Communication)[]) {
-  const references = new Set<string>();
-  for (const resource of resources) {
-    if (resource.resourceType === 'Encounter') for (const { individual } of resource.participant ?? []) add(individual?.reference);
-    else if (resource.resourceType === 'DocumentReference') add(resource.author?.[0]?.reference);
-    else add(resource.sender?.reference);
-  }
-  function add(reference: string | undefined) {
-    if (reference?.startsWith('Practitioner/')) references.add(reference);
-  }
-  if (!references.size) return new Map<string, string>();
-  const ids = [...references].map(reference => reference.slice('Practitioner/'.length));
+  if (!ids.length) return new Map();
   const found = await records.as(actor).search<Practitioner>(`Practitioner?_id=${ids.join(',')}&_count=${ids.length}`);
   return new Map(found.map(practitioner => [`Practitioner/${practitioner.id}`, kanjiName(practitioner.name)]));
 }
 
 /** Whole texts of signed notes by their DocumentReference; the actor has just been given those documents. */
-async function noteTexts(database: Database, documents: string[]): Promise<Map<string, string>> {
+async function noteTexts({ context }: OpenRecords, documents: string[]): Promise<Map<string, string>> {
   if (!documents.length) return new Map();
-  const tables = database.kysely.withTables<RecordTables>();
-  const rows = await tables.selectFrom('notes').selectAll().where('document', 'in', documents).execute();
+  const rows = await context.connection
+    .withTables<RecordTables>()
+    .selectFrom('notes')
+    .selectAll()
+    .where('document', 'in', documents)
+    .execute();
   const part = (title: string, text: string) => (text.trim() ? `${title}\n${text.trim()}` : '');
   return new Map(
     rows.map(row => [
@@ -133,3 +186,6 @@ async function noteTexts(database: Database, documents: string[]): Promise<Map<s
     ]),
   );
 }
+
+/** Whether a word names a kind on the timeline. */
+export const isTimelineKind = (word: string): word is TimelineEntry['kind'] => (TIMELINE_KINDS as readonly string[]).includes(word);

@@ -9,7 +9,8 @@ import { openStills } from '../../hub/consult/stills.ts';
 import { oidcRoutes, peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
 import { deviceRoutes } from '../../hub/ingest/index.ts';
 import { learningRoutes } from '../../hub/learning/index.ts';
-import { documentRoutes, fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
+import { phrRoutes, sharedRoutes } from '../../hub/phr/index.ts';
+import { documentRoutes, emergencyRoutes, fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
 import { stateRoutes } from '../../hub/roles/state.ts';
 import { vitalsRoutes } from '../../hub/vitals/index.ts';
 import type { ForeignFacility } from './foreign-facility.ts';
@@ -37,6 +38,9 @@ const AREAS = {
   '/api/consult': [consultRoutes(nothing), noteRoutes(nothing)],
   '/api/consult/stills': [openStills(nothing).routes],
   '/api/records': [documentRoutes(nothing), recordRoutes(nothing)],
+  '/api/phr': [phrRoutes(nothing)],
+  '/api/shared': [sharedRoutes(nothing)],
+  '/api/emergency': [emergencyRoutes(nothing)],
   '/fhir/R4': [fhirRoutes(nothing)],
 };
 
@@ -69,6 +73,7 @@ interface Right {
 }
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
+const onlyPatient = (status: number) => ({ status: 403, other: { patient: status } });
 const onlyAdministrator = (status = 200) => ({ status: 403, other: { administrator: status } });
 const note = { subjective: 'x', version: 0 };
 
@@ -189,6 +194,90 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   },
   'POST /api/records/deliveries/:id/retry': { path: `/api/records/deliveries/${NOBODY}/retry`, body: {}, ...onlyAdministrator(404) },
   'GET /api/records/audit': { path: `/api/records/audit?patient=${it.patient}`, ...onlyAdministrator() },
+  // The patient's own record is the patient's: everyone else is refused before anything is looked up.
+  'GET /api/phr/imports': { path: '/api/phr/imports', ...onlyPatient(200) },
+  'POST /api/phr/imports': { path: '/api/phr/imports', body: { name: 'x.json', size: 2 }, ...onlyPatient(201) },
+  'GET /api/phr/imports/:id': { path: `/api/phr/imports/${NOBODY}`, ...onlyPatient(404) },
+  'PUT /api/phr/imports/:id/parts/:number': { path: `/api/phr/imports/${NOBODY}/parts/0`, body: {}, ...onlyPatient(404) },
+  'POST /api/phr/imports/:id/check': { path: `/api/phr/imports/${NOBODY}/check`, body: {}, ...onlyPatient(404) },
+  'POST /api/phr/imports/:id/take': { path: `/api/phr/imports/${NOBODY}/take`, body: { confirmed: true }, ...onlyPatient(404) },
+  'POST /api/phr/imports/:id/stop': { path: `/api/phr/imports/${NOBODY}/stop`, body: {}, ...onlyPatient(404) },
+  'POST /api/phr/imports/:id/undo': { path: `/api/phr/imports/${NOBODY}/undo`, body: {}, ...onlyPatient(404) },
+  'GET /api/phr/imports/:id/file': { path: `/api/phr/imports/${NOBODY}/file`, ...onlyPatient(404) },
+  'GET /api/phr/requests': { path: `/api/phr/requests?patient=${it.patient}`, status: 403 },
+  'POST /api/phr/requests': {
+    path: '/api/phr/requests',
+    body: { patient: it.patient, organization: it.facility, what: 'x' },
+    status: 403,
+  },
+  'POST /api/phr/requests/:id/answer': { path: `/api/phr/requests/${NOBODY}/answer`, body: { allow: true }, ...onlyPatient(404) },
+  'POST /api/phr/requests/:id/end': { path: `/api/phr/requests/${NOBODY}/end`, body: {}, ...onlyPatient(404) },
+  'GET /api/phr/shares': { path: '/api/phr/shares', ...onlyPatient(200) },
+  'POST /api/phr/shares': {
+    path: '/api/phr/shares',
+    body: { categories: ['vitals'], minutes: 10, since: null, purpose: 'x', pin: null },
+    ...onlyPatient(201),
+  },
+  'POST /api/phr/shares/:id/end': { path: `/api/phr/shares/${NOBODY}/end`, body: {}, ...onlyPatient(404) },
+  'GET /api/phr/downloads': { path: '/api/phr/downloads', ...onlyPatient(200) },
+  'POST /api/phr/downloads': { path: '/api/phr/downloads', body: {}, ...onlyPatient(202) },
+  'GET /api/phr/downloads/:id/file': { path: `/api/phr/downloads/${NOBODY}/file`, ...onlyPatient(404) },
+  'GET /api/phr/erasures': { path: '/api/phr/erasures', ...onlyPatient(200) },
+  'POST /api/phr/erasures': { path: '/api/phr/erasures', body: { what: 'charts', wish: '' }, ...onlyPatient(202) },
+  'GET /api/phr/erasures/all': { path: '/api/phr/erasures/all', ...onlyAdministrator() },
+  'POST /api/phr/erasures/:id/decision': {
+    path: `/api/phr/erasures/${NOBODY}/decision`,
+    body: { reason: 'x' },
+    ...onlyAdministrator(404),
+  },
+  'GET /api/records/audit/export': { path: `/api/records/audit/export?format=ndjson&patient=${it.patient}`, ...onlyAdministrator() },
+  'GET /api/records/sharing/rules': { path: '/api/records/sharing/rules', status: 403, other: { patient: 200 } },
+  'POST /api/records/sharing/rules': {
+    path: '/api/records/sharing/rules',
+    body: { effect: 'deny', party: `Organization/${NOBODY}` },
+    status: 403,
+    other: { patient: 404 },
+  },
+  'PUT /api/records/sharing/rules/:consent': {
+    path: `/api/records/sharing/rules/${NOBODY}`,
+    body: { stands: false },
+    status: 403,
+    other: { patient: 404 },
+  },
+  'GET /api/records/sharing/people': { path: '/api/records/sharing/people?name=x', status: 403, other: { patient: 200 } },
+  'GET /api/records/proxies/:patient': { path: `/api/records/proxies/${it.patient}`, ...onlyAdministrator() },
+  'POST /api/records/proxies/:patient': {
+    path: `/api/records/proxies/${it.patient}`,
+    body: { name: '城間', relationship: 'guardian' },
+    ...onlyAdministrator(422),
+  },
+  'POST /api/records/proxies/:patient/:id/end': {
+    path: `/api/records/proxies/${it.patient}/${NOBODY}/end`,
+    body: {},
+    ...onlyAdministrator(404),
+  },
+  'GET /api/emergency/notices': { path: '/api/emergency/notices', status: 200 },
+  'GET /api/emergency/areas': { path: '/api/emergency/areas', status: 200, other: { patient: 403, maker: 403 } },
+  'POST /api/emergency/areas': { path: '/api/emergency/areas', body: {}, ...onlyAdministrator(422) },
+  'POST /api/emergency/areas/:id/end': { path: `/api/emergency/areas/${NOBODY}/end`, body: {}, ...onlyAdministrator(404) },
+  'POST /api/emergency/find': { path: '/api/emergency/find', body: { insured: '00012345:1:1:05' }, status: 403 },
+  'POST /api/emergency/grants': {
+    path: '/api/emergency/grants',
+    body: { patient: it.patient, reason: 'unconscious', words: 'x' },
+    status: 403,
+  },
+  'GET /api/emergency/grants/:id': { path: `/api/emergency/grants/${NOBODY}`, status: 404 },
+  'POST /api/emergency/grants/:id/end': { path: `/api/emergency/grants/${NOBODY}/end`, body: {}, status: 404 },
+  'GET /api/emergency/reviews': { path: '/api/emergency/reviews', ...onlyAdministrator() },
+  'POST /api/emergency/reviews/:id': {
+    path: `/api/emergency/reviews/${NOBODY}`,
+    body: { verdict: 'justified', words: 'x' },
+    ...onlyAdministrator(404),
+  },
+  'GET /api/emergency/staff': { path: '/api/emergency/staff', ...onlyAdministrator() },
+  'POST /api/emergency/staff/:role': { path: `/api/emergency/staff/${NOBODY}`, body: { entitled: true }, ...onlyAdministrator(404) },
+  'GET /api/emergency/mine': { path: '/api/emergency/mine', status: 403, other: { patient: 200 } },
+  'POST /api/emergency/mine/seen': { path: '/api/emergency/mine/seen', body: {}, status: 403, other: { patient: 200 } },
   'GET /api/records/timeline/:patient': { path: `/api/records/timeline/${it.patient}`, status: 403 },
   'POST /api/records/deliveries/:id/give-up': {
     path: `/api/records/deliveries/${NOBODY}/give-up`,

@@ -80,6 +80,6 @@ test('it is written once: again, by two processes, and after a write that was cu
 });
 
 test('the hours do not bury what people read in the record', async () => {
-  const entries = await timelineOf(records, database, place.doctor, one);
+  const { entries } = await timelineOf(records, place.doctor, one);
   expect(entries.filter(({ kind }) => kind === 'risk')).toEqual([]);
 });

@@ -12,7 +12,7 @@ import type { NoteView } from '../../hub/consult/contract.ts';
 import { Problem } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
 import type { Person } from '../../hub/identity/index.ts';
-import type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../hub/records/contract.ts';
+import type { AuditView, DeliveryView, SharingView, TimelinePage } from '../../hub/records/contract.ts';
 import { documentRoutes, noteRoutes, openSigning, recordRoutes, sensorSummary, startOutbox } from '../../hub/records/index.ts';
 import { delayAfter } from '../../hub/records/outbox.ts';
 import { freePort } from '../../hub/store/child.ts';
@@ -153,13 +153,13 @@ describe('signing', () => {
     expect(document.json.identifier?.value).toMatch(/^1311234567\^\d{4}\^[A-Za-z0-9-]{1,36}$/);
     expect(JSON.stringify(first)).toContain('夜に眠れない &lt;と言う&gt;');
 
-    const { json: timeline } = await ask<TimelineEntry[]>(world.self, 'GET', `/api/records/timeline/${world.patient.id}`);
-    expect(timeline.find(entry => entry.reference === `DocumentReference/${note.document!.id}`)).toMatchObject({
+    const { json: timeline } = await ask<TimelinePage>(world.self, 'GET', `/api/records/timeline/${world.patient.id}`);
+    expect(timeline.entries.find(entry => entry.reference === `DocumentReference/${note.document!.id}`)).toMatchObject({
       kind: 'document',
       by: '山田 太郎',
       text: expect.stringContaining('照明を調整する'),
     });
-    expect(new Set(timeline.map(entry => entry.kind))).toEqual(new Set(['consultation', 'document', 'observation', 'risk']));
+    expect(new Set(timeline.entries.map(entry => entry.kind))).toEqual(new Set(['consultation', 'document', 'observation', 'risk']));
 
     const again = await ask<{ error: { code: string } }>(world.doctor, 'POST', `${address}/sign`, {});
     expect([again.status, again.json.error.code]).toEqual([409, 'note-signed']);

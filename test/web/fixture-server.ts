@@ -16,6 +16,7 @@ import type { PersonRole } from '../../hub/identity/actor.ts';
 import type { SessionView } from '../../hub/identity/contract.ts';
 import type { BenchMessage, Credentials } from '../../hub/ingest/contract.ts';
 import type { PersonValueView } from '../../hub/learning/contract.ts';
+import type { TimelineEntry, TimelinePage } from '../../hub/records/contract.ts';
 import type { LiveVitals } from '../../hub/vitals/contract.ts';
 import { benchFixture } from './bench-fixtures.ts';
 import { type Facts, facts } from './fixtures.ts';
@@ -56,6 +57,12 @@ const secret: Credentials = {
   certificate: null,
   formerUntil: null,
 };
+/** Two pages of what is on record, by kind and words as the hub would. */
+function timelinePage(all: TimelineEntry[], { kinds, words, before }: Record<string, string>): TimelinePage {
+  const found = all.filter(entry => (!kinds || kinds.split(',').includes(entry.kind)) && (!words || entry.title.ja.includes(words)));
+  const from = Number(before ?? 0);
+  return { entries: found.slice(from, from + 5), next: found.length > from + 5 ? String(from + 5) : null };
+}
 const problem = (code: string, ja: string, en: string) => ({ error: { code, ja, en } });
 
 /** Starts the stand-in on a free port. @param web folder of the built web application */
@@ -140,7 +147,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       return context.json(made, 201);
     })
     .get('/consult/people', context => context.json(hub.facts.specialists))
-    .get('/records/timeline/:patient', context => context.json(hub.facts.timeline))
+    .get('/records/timeline/:patient', context => context.json(timelinePage(hub.facts.timeline, context.req.query())))
     .get('/records/sharing', context => context.json(hub.facts.sharing))
     .post('/records/sharing', async context => {
       const { organization, allow } = await context.req.json<{ organization: string; allow: boolean }>();
