@@ -1,7 +1,7 @@
 // The one place that decides: consent's table (consent.ts) joined with relations and the patient's own provisions in SQL, for one patient or for a whole search.
 import { type RawBuilder, sql } from 'kysely';
-import type { Actor } from '../identity/actor.ts';
-import { deniableAs, type Ground, groundsOf, isClinician, purposeOf, setupSeen } from './consent.ts';
+import { type Actor, scopeOf } from '../identity/actor.ts';
+import { deniableAs, type Ground, groundsOf, isClinician, looksAsPatient, purposeOf, setupSeen } from './consent.ts';
 import type { Action, Category } from './records.ts';
 import type { Connection } from './tables.ts';
 
@@ -25,7 +25,7 @@ function patientPredicate(
     ground => sql`(${patient} = any(${ground.parties}::text[]) and ${category} = any(${ground.categories}::text[]) and not ${withheld})`,
   );
   // What the patient was not told yet stays with those who treat: neither a link nor who acts for the patient opens it.
-  const told = actor.kind === 'person' && (actor.share || actor.reference?.startsWith('RelatedPerson/')) ? sql`and not ${withheld}` : sql``;
+  const told = looksAsPatient(actor) ? sql`and not ${withheld}` : sql``;
   const related = others.map(ground => {
     const opened = sql`${category} = any(${ground.categories}::text[])`;
     switch (ground.kind) {
@@ -88,6 +88,9 @@ export function resourcePredicate(actor: Actor, action: Action, type: string, no
     category: of('category'),
     withheld: of('withheld'),
   });
+  const scope = scopeOf(actor, action, type);
+  if (scope === 'none') return sql<boolean>`false`;
+  const within = scope === 'all' ? sql`` : sql`and ${of('patients')} = array[${scope.patient}]::text[]`;
   const seen = setupSeen(actor, type);
   const setup =
     seen === 'none'
@@ -96,7 +99,7 @@ export function resourcePredicate(actor: Actor, action: Action, type: string, no
         ? sql`${of('category')} = 'setup'`
         : sql`(${of('category')} = 'setup' and exists (select 1 from search_reference o
             where o.row = ${of('row')} and o.param = 'organization' and o.target = any(${seen.organizations}::text[])))`;
-  return sql<boolean>`(${setup} or (${of('category')} <> 'setup' and ${of('patients')} <> '{}' ${amongMine(actor, groundsOf(actor, action), of('patients'))}
+  return sql<boolean>`(${setup} or (${of('category')} <> 'setup' and ${of('patients')} <> '{}' ${within} ${amongMine(actor, groundsOf(actor, action), of('patients'))}
     and not exists (select 1 from unnest(${of('patients')}) p(id) where not ${person})))`;
 }
 

@@ -1,5 +1,6 @@
 // To which patients a resource belongs, and which kind of data it is: what consent is asked about.
 import type { Encounter, Resource } from '@medplum/fhirtypes';
+import { type RawBuilder, sql } from 'kysely';
 import type { Definitions } from './definitions.ts';
 import type { Category } from './records.ts';
 import type { SearchRows } from './search-index.ts';
@@ -69,6 +70,11 @@ export function isWithheld(resource: Resource): boolean {
   const entries = resource.resourceType === 'Bundle' ? (resource.entry ?? []).flatMap(({ resource: inside }) => inside ?? []) : [];
   return [...carried, ...entries].some(isWithheld);
 }
+
+/** SQL: the same of a version that is no longer the newest one, by its content. */
+export const withheldVersion = (content: RawBuilder<unknown>): RawBuilder<boolean> =>
+  sql<boolean>`coalesce(${content} @? ${UNTOLD_PATH}::jsonpath, false)`;
+const UNTOLD_PATH = `$.**.tag[*] ? (@.system == "${INDICATION}" && (${[...WITHHELD].map(code => `@.code == "${code}"`).join(' || ')}))`;
 
 /**
  * Finds the patients (ids) a resource belongs to by the Patient compartment of FHIR R4, and its category.

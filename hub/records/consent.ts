@@ -94,6 +94,9 @@ export function groundsOf(actor: Actor, action: Action): Ground[] {
   if (actor.emergency)
     return LOOKING.includes(action) ? [{ kind: 'emergency', parties: [actor.emergency.grant], categories: [...EMERGENCY] }] : [];
   const grounds: Ground[] = LOOKING.includes(action) ? grantable(actor) : [];
+  // Everything, for a purpose that was named: the bulk export of an administrator. What patients deny stays out.
+  if (action === 'export' && actor.purpose && actor.roles.some(({ role }) => role === 'administrator'))
+    grounds.push({ kind: 'everyone', parties: [], categories: TO_CARERS });
   if (actor.reference?.startsWith('Patient/')) {
     grounds.push({ kind: 'self', parties: [actor.reference.slice('Patient/'.length)], categories: opened(SELF, action) });
   }
@@ -132,11 +135,15 @@ const CLINICIANS: readonly PersonRole[] = ['doctor', 'specialist'];
 /** Whether a permit that names nobody means the actor too: all who treat, at whichever hospital. */
 export const isClinician = (actor: Actor): boolean => actor.kind === 'person' && actor.roles.some(({ role }) => CLINICIANS.includes(role));
 
+/** Whether the actor looks as the patient or for the patient: then what the patient was not told yet stays closed. */
+export const looksAsPatient = (actor: Actor): boolean =>
+  actor.kind === 'person' && (actor.share !== undefined || /^(Patient|RelatedPerson)\//.test(actor.reference ?? ''));
+
 /** Why the actor looks, as a consent names it. Nobody says so of themselves: it follows from who they are. */
 export function purposeOf(actor: Actor): Purpose {
   if (actor.kind === 'service') return ['setup', 'outbox'].includes(actor.name) ? 'HOPERAT' : 'TREAT';
   if (actor.emergency) return 'ETREAT';
-  if (actor.share || /^(Patient|RelatedPerson)\//.test(actor.reference ?? '')) return 'PATRQT';
+  if (looksAsPatient(actor)) return 'PATRQT';
   return actor.purpose ?? 'TREAT';
 }
 

@@ -1,7 +1,7 @@
 // Consent as one pure function over the resources themselves: what a patient's Consents say to one question. access.ts says the same in SQL.
 import type { Consent, ConsentProvision } from '@medplum/fhirtypes';
 import type { Actor } from '../identity/actor.ts';
-import { deniableAs, type Ground, groundsOf, isClinician, purposeOf } from './consent.ts';
+import { deniableAs, type Ground, groundsOf, isClinician, looksAsPatient, purposeOf } from './consent.ts';
 import { spanOf } from './dates.ts';
 import { CATEGORY_SYSTEM, PURPOSE_SYSTEM } from './provisions.ts';
 import { type Action, CATEGORIES, type Category } from './records.ts';
@@ -28,10 +28,11 @@ export interface Question {
 export function mayDo(facts: PatientFacts, question: Question): boolean {
   const { actor, action, category, withheld = false, now } = question;
   const grounds = groundsOf(actor, action).filter(ground => ground.categories.includes(category));
-  const forPatient = actor.kind === 'person' && (actor.share !== undefined || actor.reference?.startsWith('RelatedPerson/') === true);
   const self = grounds.some(ground => ground.kind === 'self' && ground.parties.includes(facts.patient));
   if (self && !withheld) return true;
-  const holds = grounds.some(ground => ground.kind !== 'self' && groundHolds(ground, facts, question) && !(forPatient && withheld));
+  const holds = grounds.some(
+    ground => ground.kind !== 'self' && groundHolds(ground, facts, question) && !(looksAsPatient(actor) && withheld),
+  );
   if (!holds) return false;
   if (actor.kind === 'service' && actor.name === 'setup') return true;
   return !decisions(facts.consents, { parties: deniableAs(actor), category, purpose: purposeOf(actor), now }).some(

@@ -3,6 +3,8 @@ import type { Resource } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import type { Person } from '../identity/actor.ts';
 import { resourcePredicate } from './access.ts';
+import { isWithheld } from './compartment.ts';
+import { looksAsPatient } from './consent.ts';
 import type { OpenRecords } from './open.ts';
 
 const PAGE = 200;
@@ -37,6 +39,7 @@ export async function* everythingOf(records: OpenRecords, actor: Person, patient
       .orderBy('id')
       .orderBy('version', 'desc')
       .execute();
-    for (const { content } of versions) yield content as Resource;
+    // Versions that the patient was not to be told of then are none of the patient's copy.
+    for (const { content } of versions as { content: Resource }[]) if (!looksAsPatient(actor) || !isWithheld(content)) yield content;
   }
 }

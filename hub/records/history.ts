@@ -1,5 +1,6 @@
 // Versions of resources, newest first, of one resource, a type or the whole record (R4 http.html#history). Deletions are among them.
 import { type RawBuilder, sql } from 'kysely';
+import { withheldVersion } from './compartment.ts';
 import type { Span } from './dates.ts';
 import type { Run } from './search.ts';
 import type { Connection } from './tables.ts';
@@ -12,6 +13,8 @@ export interface HistoryAsked {
   since?: Date;
   /** Versions that were the newest at some moment of this span. */
   at?: Span;
+  /** Leaves out versions that the patient was not to be told of then. */
+  told?: boolean;
   count: number;
   after?: Place;
 }
@@ -46,6 +49,7 @@ export async function versionsOf(
   ];
   if (asked.types.length === 1) conditions.push(sql`h.type = ${asked.types[0]}`);
   if (asked.id !== undefined) conditions.push(sql`h.id = ${asked.id}`);
+  if (asked.told) conditions.push(sql`not ${withheldVersion(sql`h.content`)}`);
   if (asked.since) conditions.push(sql`h.last_updated >= ${asked.since}`);
   if (asked.at?.low && asked.at.high) {
     conditions.push(sql`h.last_updated < ${asked.at.high} and not exists (select 1 from resource_history later

@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import type { Resource } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { notAllowed, notFound, Problem, type Text } from '../http/problem.ts';
-import type { Actor } from '../identity/actor.ts';
+import { type Actor, scopeOf } from '../identity/actor.ts';
 import { allowedPatients, resourcePredicate } from './access.ts';
 import { type AuditEntry, wordsFor, writeAudit } from './audit.ts';
-import { groundsOf, inOwnName, mayWriteSetup, PATIENT_WRITES, type SetupFacts, setupSeen } from './consent.ts';
+import { isWithheld } from './compartment.ts';
+import { groundsOf, inOwnName, looksAsPatient, mayWriteSetup, PATIENT_WRITES, type SetupFacts, setupSeen } from './consent.ts';
 import type { Definitions } from './definitions.ts';
 import { type HistoryAsked, versionsOf } from './history.ts';
 import type { Profiles } from './profiles/index.ts';
@@ -151,9 +152,12 @@ export class GuardedRepository {
     return content;
   }
 
-  /** One version; who may read the newest may read the older ones (they belong to the same patient). */
+  /**
+   * One version; who may read the newest may read the older ones (they belong to the same patient), but for those that the patient was not
+   * to be told of then.
+   */
   async readVersion(type: string, id: string, version: string): Promise<Identified> {
-    await this.#visible('read', type, id, true);
+    const { patients } = await this.#visible('read', type, id, true, false);
     const found = /^\d{1,15}$/.test(version)
       ? await this.#connection
           .selectFrom('resource_history')
@@ -163,6 +167,9 @@ export class GuardedRepository {
           .where('version', '=', version)
           .executeTakeFirst()
       : undefined;
+    if (found?.content && looksAsPatient(this.actor) && isWithheld(found.content as Resource))
+      return this.#refuse('read', type, id, patients);
+    await writeAudit(this.#connection, [this.#entry('read', type, id, patients, true)]);
     if (!found) throw notFound();
     if (!found.content) throw gone();
     return found.content as Identified;
@@ -172,7 +179,7 @@ export class GuardedRepository {
   async versions(asked: HistoryAsked) {
     const [type = ''] = asked.types;
     if (asked.id !== undefined) await this.#visible('read', type, asked.id, true, false);
-    const found = await versionsOf(this.#connection, this.#scope('read'), asked);
+    const found = await versionsOf(this.#connection, this.#scope('read'), { ...asked, told: looksAsPatient(this.actor) });
     const resource = asked.id === undefined ? this.#label(asked.types) : `${type}/${asked.id}`;
     const what = asked.types.length === 1 ? wordsFor(type, 'read') : WHOLE_RECORD;
     await writeAudit(this.#connection, [
@@ -283,11 +290,14 @@ export class GuardedRepository {
     return {
       now,
       visible: (type, alias) => resourcePredicate(this.actor, action, type, now, alias),
-      alike: types => [...Map.groupBy(types, type => JSON.stringify(setupSeen(this.actor, type))).values()],
+      alike: types => [
+        ...Map.groupBy(types, type => JSON.stringify([setupSeen(this.actor, type), scopeOf(this.actor, action, type)])).values(),
+      ],
     };
   }
 
   #entitled(types: readonly string[], action: Action): boolean {
+    if (types.length > 0 && types.every(type => scopeOf(this.actor, action, type) === 'none')) return false;
     return groundsOf(this.actor, action).length > 0 || types.some(type => setupSeen(this.actor, type) !== 'none');
   }
 
@@ -295,7 +305,13 @@ export class GuardedRepository {
     return types.length > 3 ? '*' : types.join(',');
   }
 
-  async #visible(action: Action, type: string, id: string, evenDeleted = false, audited = true): Promise<{ content: Identified }> {
+  async #visible(
+    action: Action,
+    type: string,
+    id: string,
+    evenDeleted = false,
+    audited = true,
+  ): Promise<{ content: Identified; patients: string[] }> {
     const predicate = resourcePredicate(this.actor, action, type, this.context.now());
     const { rows } = await sql<Stored & { allowed: boolean }>`select r0.content, r0.deleted, r0.patients, ${predicate} as allowed
       from resources r0 where r0.type = ${type} and r0.id = ${id}`.execute(this.#connection);
@@ -304,10 +320,17 @@ export class GuardedRepository {
     if (!found.allowed) return this.#refuse(action, type, id, found.patients);
     if (audited) await writeAudit(this.#connection, [this.#entry(action, type, id, found.patients, true)]);
     if (found.deleted && !evenDeleted) throw gone();
-    return { content: found.content as Identified };
+    return { content: found.content as Identified, patients: found.patients };
+  }
+
+  /** Whether the scopes of a token leave room for it, whatever the actor's own rights are. */
+  #inScope(action: Action, type: string, patients: readonly string[]): boolean {
+    const scope = scopeOf(this.actor, action, type);
+    return scope === 'all' || (scope !== 'none' && patients.length > 0 && patients.every(patient => patient === scope.patient));
   }
 
   async #mayCreate(next: Version): Promise<boolean> {
+    if (!this.#inScope('create', next.resource.resourceType, next.belonging.patients)) return false;
     if (this.#isPatient() && !PATIENT_WRITES.has(next.resource.resourceType)) return false;
     if (!inOwnName(this.actor, next.resource)) return false;
     if (next.resource.resourceType !== 'Patient' || this.actor.kind === 'service') return this.#mayHold('create', next);
@@ -322,6 +345,7 @@ export class GuardedRepository {
   /** Whether the actor may do `action` to a resource such as this one. */
   async #mayHold(action: Action, { resource, belonging }: Version): Promise<boolean> {
     const { patients, category, withheld } = belonging;
+    if (!this.#inScope(action, resource.resourceType, patients)) return false;
     if (category === 'setup') {
       return mayWriteSetup(this.actor, resource.resourceType, await this.#factsOf(resource), action);
     }
@@ -331,6 +355,7 @@ export class GuardedRepository {
   }
 
   async #mayChange(action: Action, type: string, previous: Stored): Promise<boolean> {
+    if (!this.#inScope(action, type, previous.patients)) return false;
     if (previous.category === 'setup') {
       const facts = previous.content ? await this.#factsOf(previous.content) : { organizations: [], roles: [] };
       return mayWriteSetup(this.actor, type, facts, action);

@@ -22,9 +22,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       categories text[],
       purposes text[],
       since timestamptz,
-      until timestamptz,
-      primary key (source, node)
+      until timestamptz
     );
+    create index patient_provisions_source on patient_provisions (source, parent);
     create index patient_provisions_patient on patient_provisions (patient);
     create index patient_provisions_named on patient_provisions using gin (named) where grants;
 
