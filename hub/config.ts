@@ -1,5 +1,5 @@
 // Reads the environment once, into a frozen configuration. Every variable has its default and its row in the README.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -65,6 +65,13 @@ const Environment = z.object({
   HUB_MAIL_FROM: z.string().min(3).optional(),
   HUB_LOG: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HUB_SECRET: z.string().min(32).optional(),
+  HUB_FILE_KEY: z.string().min(32).optional(),
+  HUB_BACKUP_RECIPIENT: z.string().default(''),
+  HUB_BACKUP_PASSPHRASE: z.string().min(12).optional(),
+  HUB_BACKUP_IDENTITY: z.string().startsWith('AGE-SECRET-KEY-').optional(),
+  HUB_BACKUP_INFLUX: z.string().default('127.0.0.1:8088'),
+  HUB_BACKUP_DIR: z.string().optional(),
+  HUB_BACKUP_KEEP: z.coerce.number().int().min(1).default(14),
   DATABASE_URL: z.string().url().optional(),
   INFLUX_URL: z.string().url().optional(),
   MQTT_URL: z.string().url().optional(),
@@ -133,10 +140,27 @@ export interface Config {
   mail?: { url: string; from: string };
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   secret?: string;
+  /** Seals kept files; without it the key comes from the secret. */
+  fileKey?: string;
+  backup: {
+    /** Recipients of age that backups are encrypted for. */
+    recipients: string[];
+    /** Encrypts and opens backups when there are no recipients. */
+    passphrase?: string;
+    /** Opens backups. */
+    identity?: string;
+    /** `host:port` of the backup service of a given InfluxDB. */
+    influx: string;
+    /** Where a backup is made each night, and how many are kept there. */
+    directory?: string;
+    keep: number;
+  };
   /** Staff sign in with two factors; false in the demonstration, whose links open full sessions, and in tests. */
   twoFactors: boolean;
   /** Sign-ins elsewhere (OpenID Connect), for patients and for clinicians. */
   providers: { patient?: { issuer: string; client: string }; clinician?: { issuer: string; client: string } };
+  /** Staff sign in with two factors; false in the demonstration, whose links open full sessions, and in tests. */
+  twoFactors: boolean;
   databaseUrl?: string;
   influxUrl?: string;
   /** People and facility are simulated; every page says so. */
@@ -151,7 +175,7 @@ export interface Config {
  * @throws Error with one line per wrong variable, naming the variable and what it may hold.
  */
 export function readConfig(environment: Record<string, string | undefined> = process.env): Config {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const given = withFiles(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== '')));
   const parsed = Environment.safeParse(given);
   if (!parsed.success) {
     throw new Error(
@@ -165,7 +189,8 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     '',
   );
   const dataDirectory = path.resolve(env.HUB_DATA);
-  mkdirSync(dataDirectory, { recursive: true });
+  // Others may walk through (the embedded PostgreSQL runs as its own user), and see nothing.
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o711 });
   return Object.freeze({
     dataDirectory,
     roles: env.HUB_ROLES,
@@ -219,6 +244,15 @@ export function readConfig(environment: Record<string, string | undefined> = pro
     mail: env.HUB_MAIL_URL && env.HUB_MAIL_FROM ? { url: env.HUB_MAIL_URL, from: env.HUB_MAIL_FROM } : undefined,
     logLevel: env.HUB_LOG,
     secret: env.HUB_SECRET,
+    fileKey: env.HUB_FILE_KEY,
+    backup: {
+      recipients: listOf(env.HUB_BACKUP_RECIPIENT),
+      passphrase: env.HUB_BACKUP_PASSPHRASE,
+      identity: env.HUB_BACKUP_IDENTITY,
+      influx: env.HUB_BACKUP_INFLUX,
+      directory: env.HUB_BACKUP_DIR && path.resolve(env.HUB_BACKUP_DIR),
+      keep: env.HUB_BACKUP_KEEP,
+    },
     providers: {
       ...(env.HUB_PATIENT_ISSUER ? { patient: { issuer: env.HUB_PATIENT_ISSUER, client: env.HUB_PATIENT_CLIENT } } : {}),
       ...(env.HUB_CLINICIAN_ISSUER ? { clinician: { issuer: env.HUB_CLINICIAN_ISSUER, client: env.HUB_CLINICIAN_CLIENT } } : {}),
@@ -239,6 +273,22 @@ const listOf = (text: string) =>
     .split(',')
     .map(part => part.trim())
     .filter(Boolean);
+
+/** Each variable can also stand in a file that `<name>_FILE` names: secrets of a container, or of a service manager. */
+function withFiles(environment: Record<string, string | undefined>): Record<string, string | undefined> {
+  const all = { ...environment };
+  for (const name of Object.keys(Environment.shape)) {
+    const file = environment[`${name}_FILE`];
+    if (file === undefined) continue;
+    if (environment[name] !== undefined) throw wrong(`${name}: is set, and ${name}_FILE too; set one of them`);
+    try {
+      all[name] = readFileSync(file, 'utf8').trim();
+    } catch (cause) {
+      throw wrong(`${name}_FILE: ${file} cannot be read: ${(cause as Error).message}`);
+    }
+  }
+  return all;
+}
 
 const wrong = (line: string) => new Error(`The configuration cannot be used:\n  ${line}`);
 

@@ -1,8 +1,10 @@
 // The hub: starts the stores it was not given, brings the tables up to date, runs each role as a process and restarts what dies.
 import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
+import { RESTORING } from './backup/index.ts';
 import { type Config, type HubRole, readConfig } from './config.ts';
 import { openLinks, openPeople } from './identity/index.ts';
 import { migrate, openDatabase, type StoreProcess, startEmbeddedInflux, startEmbeddedPostgres } from './store/index.ts';
@@ -77,6 +79,8 @@ async function main() {
   }
 
   try {
+    if (existsSync(path.join(config.dataDirectory, RESTORING)))
+      throw new Error(`a restore was interrupted in ${config.dataDirectory}: run npm run restore again, with --replace`);
     const embedded = [config.databaseUrl ? '' : 'database', config.influxUrl ? '' : 'influx'].filter(Boolean);
     const [databaseUrl, influxUrl] = await Promise.all([
       config.databaseUrl ?? keep('PostgreSQL', port => startEmbeddedPostgres(path.join(config.dataDirectory, 'postgres'), { port })),
@@ -84,7 +88,11 @@ async function main() {
     ]);
     if (ending) return;
     const firstLink = await prepare(databaseUrl, config);
-    const environment = { ...process.env, DATABASE_URL: databaseUrl, INFLUX_URL: influxUrl, HUB_EMBEDDED: embedded.join() };
+    const environment = {
+      ...process.env,
+      ...{ DATABASE_URL: databaseUrl, DATABASE_URL_FILE: '', INFLUX_URL: influxUrl, INFLUX_URL_FILE: '' },
+      HUB_EMBEDDED: embedded.join(),
+    };
     await Promise.all(
       config.roles.map(async role => {
         const running = runRole(role, environment, log, () => ending);

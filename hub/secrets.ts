@@ -1,5 +1,5 @@
 // The hub's own secrets: made at the first start, kept in one file below HUB_DATA, or derived from HUB_SECRET on every node alike.
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from './config.ts';
@@ -18,7 +18,7 @@ export interface Secrets {
 }
 
 /** Reads the secrets; all nodes of one hub must have the same HUB_SECRET, one machine alone makes its own. */
-export function readSecrets(config: Pick<Config, 'dataDirectory' | 'secret'>): Secrets {
+export function readSecrets(config: Pick<Config, 'dataDirectory' | 'secret' | 'fileKey'>): Secrets {
   const root = config.secret ?? fileSecret(path.join(config.dataDirectory, 'secret'));
   const derived = (purpose: string) => createHmac('sha256', root).update(purpose).digest('base64url');
   return {
@@ -26,7 +26,7 @@ export function readSecrets(config: Pick<Config, 'dataDirectory' | 'secret'>): S
     mqttInternal: derived('mqtt-internal'),
     bench: derived('bench'),
     documents: Buffer.from(derived('documents'), 'base64url'),
-    files: Buffer.from(derived('files'), 'base64url'),
+    files: config.fileKey ? createHash('sha256').update(config.fileKey).digest() : Buffer.from(derived('files'), 'base64url'),
   };
 }
 

@@ -1,6 +1,6 @@
 // InfluxDB 1.x as a child process on a private loopback port, its data below the hub's folder.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, type StoreProcess, spawnStore } from './child.ts';
@@ -10,7 +10,9 @@ import { freePort, type StoreProcess, spawnStore } from './child.ts';
  * @throws Error that says how to get `influxd` when it is not installed, or where its log is when it does not start.
  */
 export async function startEmbeddedInflux(directory: string, options: { port?: number } = {}): Promise<StoreProcess> {
-  mkdirSync(directory, { recursive: true });
+  // Samples speak of people: only the hub's user looks. An older folder is closed too.
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  chmodSync(directory, 0o700);
   try {
     execFileSync('influxd', ['version'], { stdio: 'ignore' });
   } catch (cause) {
@@ -67,6 +69,19 @@ bind-address = "127.0.0.1:${rpc}"
     await sleep(30);
   }
   return { url, pid: store.child.pid!, ended: store.ended, stop: store.stop };
+}
+
+/** Addresses of the InfluxDB that runs on a folder: its interface and its backup service; null when none runs. */
+export function runningInflux(directory: string): { url: string; backup: string } | null {
+  try {
+    const pid = Number(readFileSync(path.join(directory, 'influxd.pid'), 'utf8').trim());
+    if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(directory)) return null;
+    const config = readFileSync(path.join(directory, 'influxdb.conf'), 'utf8');
+    const [backup, http] = [...config.matchAll(/bind-address = "(.*)"/g)].map(match => match[1]);
+    return backup && http ? { url: `http://${http}`, backup } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** A hub that was killed leaves its influxd behind; two on one folder would damage it. */

@@ -1,6 +1,6 @@
 // The stores: PostgreSQL for records and state, InfluxDB for samples, embedded or given.
 export { freePort, type StoreProcess } from './child.ts';
-export { startEmbeddedInflux } from './embedded-influx.ts';
+export { runningInflux, startEmbeddedInflux } from './embedded-influx.ts';
 export { runningEmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
 export { type FileStore, type FileStoreOptions, FileTooLarge, openFiles, type StoredFile } from './files.ts';
 export { type JobQueue, openJobs } from './jobs.ts';

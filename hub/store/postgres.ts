@@ -144,15 +144,19 @@ class Listener {
 /**
  * Brings each area's tables up to date. An area keeps numbered files `NNN-what.ts` (export `up`) in `hub/<area>/migrations`.
  * Safe to call from several processes: the migrator takes a lock.
- * @throws the first failing migration's error, with the area's name.
+ * @param upTo only these migrations, by area (a backup's): nothing is done that came later
+ * @throws the first failing migration's error, with the area's name; Error when `upTo` names one that this program does not have
  */
-export async function migrate(database: Database, hubDirectory: string): Promise<string[]> {
+export async function migrate(database: Database, hubDirectory: string, upTo?: Record<string, string[]>): Promise<string[]> {
   const done: string[] = [];
   const areas = (await readdir(hubDirectory, { withFileTypes: true })).filter(entry => entry.isDirectory()).map(entry => entry.name);
   for (const area of areas.sort((a, b) => migrationOrder(a) - migrationOrder(b) || a.localeCompare(b))) {
     const folder = path.join(hubDirectory, area, 'migrations');
     const files = (await readdir(folder).catch(() => [] as string[])).filter(file => file.endsWith('.ts')).sort();
     if (!files.length) continue;
+    const last = upTo && (upTo[area] ?? []).toSorted().at(-1);
+    if (upTo && !last) continue;
+    if (last && !files.includes(`${last}.ts`)) throw new Error(`hub/${area} has no migration ${last}: use the program's newer version`);
     const migrator = new Migrator({
       db: database.kysely,
       migrationTableName: `migration_${area}`,
@@ -165,7 +169,7 @@ export async function migrate(database: Database, hubDirectory: string): Promise
         },
       },
     });
-    const { error, results } = await migrator.migrateToLatest();
+    const { error, results } = last ? await migrator.migrateTo(last) : await migrator.migrateToLatest();
     if (error) throw new Error(`The tables of hub/${area} could not be brought up to date`, { cause: error });
     for (const result of results ?? []) if (result.status === 'Success') done.push(`${area}/${result.migrationName}`);
   }
