@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { HOME_LIMITS, HOME_TEXT, HOME_TRIED } from './card-text.ts';
-import { gainSentence, type LeadReport, leadTable, leadText } from './report.ts';
+import { gainSentence, goalSentences, type LeadReport, leadTable, leadText } from './report.ts';
 import type { HomeModel } from './store.ts';
 
 export interface HomeCard {
@@ -31,6 +31,7 @@ export function writeHomeCard(folder: string, card: HomeCard): void {
     limits: HOME_LIMITS,
     leads: model.leads.map(({ lead, knows, chosen, tried, platt }) => ({ lead, knows, chosen, tried, platt })),
     paper,
+    goals: goalSentences(reports),
     evaluation: reports,
   };
   const cut = (_key: string, value: unknown) =>
@@ -74,7 +75,15 @@ ${paper.length ? paper.map(line => `- ${line}`).join('\n') : 'Not measured with 
 
 ## Tested on homes not trained on
 
-${reports.length ? `${leadTable(reports)}\n${reports.flatMap(({ lead, gain }) => (gain ? [`- ${gainSentence(lead, gain)}`] : [])).join('\n')}\n\n${reports.map(leadText).join('\n')}` : 'Not measured with this training: run `npm run evaluate -- --data DIR`.'}
+${
+  reports.length
+    ? `${leadTable(reports)}\n${reports.flatMap(({ lead, gain }) => (gain ? [`- ${gainSentence(lead, gain)}`] : [])).join('\n')}\n\nAsked for:\n\n${goalSentences(
+        reports,
+      )
+        .map(line => `- ${line}`)
+        .join('\n')}\n\n${reports.map(leadText).join('\n')}`
+    : 'Not measured with this training: run `npm run evaluate -- --data DIR`.'
+}
 `,
   );
   // The project's formatter has the last word, where it is installed.

@@ -43,6 +43,24 @@ export function gainSentence(lead: number, gain: Intervals): string {
   return `${lead} h ahead, against no sensors: ${say('AUPRC', gain.auprc)}; ${say('sensitivity at 0.5 false alerts', gain.sensitivityHalf)}; ${say('AUROC', gain.auroc)}.`;
 }
 
+/** What a model of homes was asked to reach (mean over seeds), and whether it does: said of every figure, reached or not. */
+const GOALS = [
+  { lead: 0, what: 'AUPRC', goal: 0.36, of: (one: Measured) => one.auprc },
+  { lead: 0, what: 'sensitivity at 0.5 false alerts per resident-week', goal: 0.58, of: (one: Measured) => one.sensitivity[1]! },
+  { lead: 6, what: 'AUPRC', goal: 0.24, of: (one: Measured) => one.auprc },
+] as const;
+
+export const goalSentences = (reports: readonly LeadReport[]): string[] =>
+  GOALS.flatMap(({ lead, what, goal, of }) => {
+    const one = reports.find(report => report.lead === lead);
+    if (!one) return [];
+    const mean = of(one.model);
+    const seeds = one.seeds.map(seed => f(of(seed))).join(', ');
+    return [
+      `${lead} h ahead, ${what} ${goal}: ${mean >= goal ? 'reached' : 'not reached'} on the mean over seeds (${f(mean)}; by seed ${seeds}).`,
+    ];
+  });
+
 export function leadText(one: LeadReport): string {
   const { sd, calibration } = one;
   const lines = [

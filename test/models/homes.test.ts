@@ -1,5 +1,5 @@
 // The home model: nothing from the future, nothing from other homes, and any folder in TIHM's form.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -170,6 +170,24 @@ test('sensitivity keeps to the budget of false alerts, and chance has no better 
   expect(sensitivityAt({ scores, labels }, 0.5)).toBeCloseTo(0.6);
   expect(sensitivityAt({ scores, labels }, 2)).toBeCloseTo(1);
   expect(chanceSensitivity(labels, 0.5)).toBeCloseTo(0.025);
+});
+
+test('the card gives every lead with its spread over seeds and its gain over no sensors, says what is not proven or not reached, in both languages', () => {
+  const card = JSON.parse(readFileSync(path.join(SHIPPED, 'card.json'), 'utf8'));
+  const text = readFileSync(path.join(SHIPPED, 'card.md'), 'utf8');
+  expect(card.evaluation.map(({ lead }: { lead: number }) => lead)).toEqual([...LEADS]);
+  for (const { lead, seeds, sd, gain, intervals, calibration } of card.evaluation) {
+    expect(seeds).toHaveLength(3);
+    expect(sd.auprc).toBeGreaterThan(0);
+    expect(intervals.auprc[0]).toBeLessThan(intervals.auprc[1]);
+    expect(calibration.slope).toBeGreaterThan(0.5);
+    const said = text.split('\n').find(line => line.startsWith(`- ${lead} h ahead, against no sensors`));
+    expect(said!.includes('includes zero: nothing proven')).toBe(gain.auprc[0] <= 0 || gain.sensitivityHalf[0] <= 0);
+  }
+  expect(card.goals).toHaveLength(3);
+  for (const goal of card.goals) expect(goal).toMatch(/(reached|not reached) on the mean over seeds/);
+  for (const words of [card.statement, card.intendedUse, card.data, card.validation, ...card.limits])
+    expect(words).toEqual({ ja: expect.stringMatching(/[ぁ-ん]/), en: expect.stringMatching(/[a-z]/) });
 });
 
 const SHARED = path.join(process.env.HUB_TEST_DATA ?? path.resolve(import.meta.dirname, '../../../shared/data'), 'tihm');
