@@ -1,5 +1,6 @@
 // Taking in sensors: the broker, the registry of devices, and their routes.
 
+export { type AssignmentSpan, assignmentsOf } from './assignments.ts';
 export { attachCoverage } from './coverage-live.ts';
 export { REGISTRY_CHANNEL } from './credentials.ts';
 export type { LimitsOf } from './downlink.ts';

@@ -53,6 +53,18 @@ export function sensorSummary(samples: SampleStore): DaySummary {
   };
 }
 
+/** Times (ms) of the ten-minute intervals of a span in which a profile's devices sent something of a patient (id). */
+export function sensorIntervals(samples: SampleStore) {
+  const profiles = loadProfiles();
+  return async (patient: string, profile: string, from: Date, to: Date): Promise<number[]> => {
+    const quantities = profiles.get(profile)?.quantities.map(({ name }) => name) ?? [];
+    if (!quantities.length) return [];
+    const span = { from: from.getTime(), to: to.getTime(), everySeconds: 600 };
+    const rows = await samples.read({ subject: `Patient/${patient}`, profile, quantities, ...span });
+    return rows.filter(([, ...values]) => values.some(value => value !== null)).map(([time]) => time);
+  };
+}
+
 /** Whom and when a summary is about. */
 export interface SummaryOf {
   patient: string;

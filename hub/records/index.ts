@@ -1,9 +1,12 @@
 // The record: FHIR R4 over PostgreSQL, consent and audit, notes, documents and their delivery.
 export { startSealer } from './audit-seal.ts';
-export { type DayRisk, type DaySummary, type QuantitySummary, sensorSummary } from './day-summary.ts';
+export { type DayRisk, type DaySummary, type QuantitySummary, sensorIntervals, sensorSummary } from './day-summary.ts';
 export type { TimelineEntry, TimelinePage } from './contract.ts';
+export { draftRoutes } from './documents/draft-routes.ts';
+export type { ReportSources } from './documents/reports.ts';
 export { documentRoutes } from './documents/routes.ts';
 export { Paper } from './documents/paper.ts';
+export { startStamping } from './documents/stamping.ts';
 export { openSigning, type Signing } from './documents/signing.ts';
 export { emergencyRoutes, openJournal, watchEmergencies } from './emergency/index.ts';
 export { fhirRoutes } from './fhir-routes.ts';

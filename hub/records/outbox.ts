@@ -1,12 +1,16 @@
 // Delivers signed documents to the shared record platform: one wake-up job per document in pg-boss, the truth in the table `deliveries`.
-import type { OperationOutcome } from '@medplum/fhirtypes';
+// An update is two steps there, taking the former version back and registering the new one; each may be repeated, so that a crash between them heals.
+import type { Bundle, OperationOutcome, Patient } from '@medplum/fhirtypes';
+import type { Selectable } from 'kysely';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { Problem } from '../http/problem.ts';
 import { service } from '../identity/actor.ts';
 import { type Database, openJobs } from '../store/index.ts';
 import { writeAudit } from './audit.ts';
+import { tokyoDay } from './dates.ts';
 import type { OpenRecords } from './open.ts';
+import { INSURED_PERSON } from './systems.ts';
 import type { RecordTables } from './tables.ts';
 
 const QUEUE = 'deliver-document';
@@ -83,7 +87,7 @@ export async function startOutbox({
   async function deliver(id: string): Promise<void> {
     const delivery = await claim(id);
     if (!delivery) return;
-    const verdict = await attempt(delivery.bundle);
+    const verdict = await attempt(delivery);
     const now = new Date();
     const next = new Date(now.getTime() + delayAfter(delivery.attempts) * 1000);
     const outcome = {
@@ -111,21 +115,51 @@ export async function startOutbox({
     if (verdict.kind === 'later') await wake(id, next);
   }
 
-  async function attempt(bundle: string): Promise<{ kind: 'delivered' | 'refused' | 'later'; problem: string | null }> {
-    let body: string;
+  type Verdict = { kind: 'delivered' | 'refused' | 'later'; problem: string | null };
+
+  async function attempt(delivery: Selectable<RecordTables['deliveries']>): Promise<Verdict> {
+    let bundle: Bundle;
     try {
-      body = JSON.stringify(await records.guarded(service('outbox')).read('Bundle', bundle));
+      bundle = (await records.guarded(service('outbox')).read('Bundle', delivery.bundle)) as Bundle;
     } catch (error) {
       if (error instanceof Problem && error.status === 403)
         return { kind: 'refused', problem: '患者さんが共有を望んでいません。 / The patient does not share this.' };
       throw error;
     }
+    if (delivery.replaces) {
+      const cleared = await clear(delivery, { member: memberIn(bundle), identifier: delivery.replaces });
+      if (cleared) return cleared;
+    }
+    return send('/bundles', bundle);
+  }
+
+  /** Takes the former version back, once a day: the platform wants both steps of an update on the same day. @returns what stands in the way */
+  async function clear(
+    { id, step, deleted_at }: Selectable<RecordTables['deliveries']>,
+    former: { member: string; identifier: string },
+  ): Promise<Verdict | null> {
+    const now = records.context.now();
+    const today = deleted_at !== null && tokyoDay(deleted_at).date === tokyoDay(now).date;
+    if (step === 'register' && today) return null;
+    // Taken back on an earlier day and not followed up: put there again, and taken back today.
+    if (step === 'register' && deleted_at) {
+      const undone = await send('/bundles/undo', former, [404]);
+      if (undone.kind !== 'delivered') return undone;
+    }
+    const deleted = await send('/bundles/delete', former, [404]);
+    if (deleted.kind !== 'delivered') return deleted;
+    await tables.updateTable('deliveries').set({ step: 'register', deleted_at: now }).where('id', '=', id).execute();
+    return null;
+  }
+
+  /** @param fine statuses besides 2xx that are as good: what was never there need not be taken back */
+  async function send(path: string, body: unknown, fine: number[] = []): Promise<Verdict> {
     let response: Response;
     try {
-      response = await post(new URL('/bundles', platformUrl), {
+      response = await post(new URL(path, platformUrl), {
         method: 'POST',
         headers: { 'content-type': 'application/fhir+json' },
-        body,
+        body: JSON.stringify(body),
         signal: AbortSignal.timeout(REQUEST_MS),
       });
     } catch (error) {
@@ -133,7 +167,7 @@ export async function startOutbox({
       return { kind: 'later', problem: `つながりません / not reachable: ${cause instanceof Error ? cause.message : message}` };
     }
     const text = await response.text().catch(() => '');
-    if (response.ok) return { kind: 'delivered', problem: null };
+    if (response.ok || fine.includes(response.status)) return { kind: 'delivered', problem: null };
     return { kind: REFUSALS.has(response.status) ? 'refused' : 'later', problem: `${response.status} ${wordsOf(text)}`.trim() };
   }
 
@@ -150,6 +184,14 @@ export async function startOutbox({
       await jobs.close();
     },
   };
+}
+
+/** The insured person's number in a document: with the identifier it is the platform's key. */
+function memberIn(bundle: Bundle): string {
+  const patient = bundle.entry
+    ?.map(({ resource }) => resource)
+    .find((resource): resource is Patient => resource?.resourceType === 'Patient');
+  return patient?.identifier?.find(({ system }) => system === INSURED_PERSON)?.value ?? '';
 }
 
 /** What the platform says in its OperationOutcome, each issue with its place. */

@@ -39,12 +39,13 @@ import {
   signedIn,
   wellKnownRoutes,
 } from '../identity/index.ts';
-import { attachCoverage, deviceRoutes } from '../ingest/index.ts';
+import { assignmentsOf, attachCoverage, deviceRoutes } from '../ingest/index.ts';
 import { learningRoutes } from '../learning/index.ts';
 import { phrRoutes, sharedRoutes } from '../phr/index.ts';
 import { currentModel, predictionsOf } from '../predict/index.ts';
 import {
   documentRoutes,
+  draftRoutes,
   emergencyRoutes,
   fhirRoutes,
   noteRoutes,
@@ -55,6 +56,7 @@ import {
   type Records,
   ROLE_SYSTEM,
   recordRoutes,
+  sensorIntervals,
   sensorSummary,
   startSealer,
   watchEmergencies,
@@ -126,6 +128,17 @@ await runRole('care', async context => {
   const stopVitals = attachVitals({ namespace: sockets.live, records, database, mqtt, log });
 
   const sharing = { database, records, publicUrl: config.http.publicUrl };
+  const documents = {
+    ...signing,
+    sources: {
+      predictions: (patient: string, from: Date, to: Date) => predictionsOf(database, patient, from, to),
+      alerts: alerts.of,
+      devices: (patient: string, from: Date, to: Date) => assignmentsOf(database, `Patient/${patient}`, from, to),
+      summary: sensorSummary(samples),
+      intervals: sensorIntervals(samples),
+    },
+  };
+
   const app = makeApp({
     log,
     signedIn: signedIn(identity),
@@ -177,6 +190,7 @@ await runRole('care', async context => {
         }),
       ],
       ['/api/records', documentRoutes({ records, database, ...signing })],
+      ['/api/records', draftRoutes({ records, database, ...documents })],
       ['/api/records', recordRoutes({ records, database })],
       [
         '/api/emergency',

@@ -4,7 +4,7 @@ import { openAlerts, openReach, startEscalation } from '../alerts/index.ts';
 import { adoptedCalibrations, startReviews } from '../learning/index.ts';
 import { startPhr } from '../phr/index.ts';
 import { startPredict } from '../predict/index.ts';
-import { openRecords, startOutbox, startSealer } from '../records/index.ts';
+import { openRecords, startOutbox, startStamping, startSealer } from '../records/index.ts';
 import { openFiles } from '../store/index.ts';
 import { runRole } from './role.ts';
 

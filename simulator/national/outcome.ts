@@ -3,7 +3,7 @@
 export interface Fault {
   /** FHIRPath-like place, e.g. `Bundle.entry[0].resource.section`. */
   path: string;
-  code: 'structure' | 'required' | 'value' | 'not-found' | 'duplicate' | 'invalid' | 'too-long';
+  code: 'structure' | 'required' | 'value' | 'not-found' | 'duplicate' | 'conflict' | 'invalid' | 'too-long';
   reason: string;
 }
 

@@ -10,7 +10,7 @@ import { oidcRoutes, peopleRoutes, sessionRoutes } from '../../hub/identity/inde
 import { deviceRoutes } from '../../hub/ingest/index.ts';
 import { learningRoutes } from '../../hub/learning/index.ts';
 import { phrRoutes, sharedRoutes } from '../../hub/phr/index.ts';
-import { documentRoutes, emergencyRoutes, fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
+import { documentRoutes, draftRoutes, emergencyRoutes, fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
 import { stateRoutes } from '../../hub/roles/state.ts';
 import { vitalsRoutes } from '../../hub/vitals/index.ts';
 import type { ForeignFacility } from './foreign-facility.ts';
@@ -37,7 +37,7 @@ const AREAS = {
   '/api/learning': [learningRoutes(nothing)],
   '/api/consult': [consultRoutes(nothing), noteRoutes(nothing)],
   '/api/consult/stills': [openStills(nothing).routes],
-  '/api/records': [documentRoutes(nothing), recordRoutes(nothing)],
+  '/api/records': [documentRoutes(nothing), draftRoutes(nothing), recordRoutes(nothing)],
   '/api/phr': [phrRoutes(nothing)],
   '/api/shared': [sharedRoutes(nothing)],
   '/api/emergency': [emergencyRoutes(nothing)],
@@ -279,6 +279,23 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'GET /api/emergency/mine': { path: '/api/emergency/mine', status: 403, other: { patient: 200 } },
   'POST /api/emergency/mine/seen': { path: '/api/emergency/mine/seen', body: {}, status: 403, other: { patient: 200 } },
   'GET /api/records/timeline/:patient': { path: `/api/records/timeline/${it.patient}`, status: 403 },
+  'GET /api/records/drafts': { path: `/api/records/drafts?patient=${it.patient}`, status: 403 },
+  'POST /api/records/drafts': { path: '/api/records/drafts', body: { kind: 'bpsd', patient: it.patient }, status: 403 },
+  'GET /api/records/drafts/:id': { path: `/api/records/drafts/${NOBODY}`, status: 404 },
+  'PUT /api/records/drafts/:id': { path: `/api/records/drafts/${NOBODY}`, body: { version: 1, content: {} }, status: 404 },
+  'DELETE /api/records/drafts/:id': { path: `/api/records/drafts/${NOBODY}`, status: 404 },
+  'POST /api/records/drafts/:id/confirm': {
+    path: `/api/records/drafts/${NOBODY}/confirm`,
+    body: { version: 1 },
+    status: 403,
+    other: { doctor: 404, specialist: 404 },
+  },
+  'POST /api/records/documents/:id/amend': { path: `/api/records/documents/${it.document}/amend`, body: { reason: '…' }, status: 403 },
+  'POST /api/records/deliveries/:id/correct': {
+    path: `/api/records/deliveries/${NOBODY}/correct`,
+    body: { insuredNumber: '00012345:1:1:' },
+    status: 404,
+  },
   'POST /api/records/deliveries/:id/give-up': {
     path: `/api/records/deliveries/${NOBODY}/give-up`,
     body: { reason: '…' },

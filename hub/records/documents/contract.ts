@@ -78,6 +78,8 @@ export interface DraftView {
   replaces: string | null;
   reason: string | null;
   repliesTo: string | null;
+  /** Which fields this kind has; those of the first list must be filled. */
+  fields: { must: DraftField[]; may: DraftField[] };
   /** Whether the asking person may confirm it. */
   mayConfirm: boolean;
 }

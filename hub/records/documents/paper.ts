@@ -22,8 +22,8 @@ interface Run {
 
 export interface PaperOptions {
   title: string;
-  /** Both stand on every page. */
-  head: { left: string; right: string };
+  /** All three stand on every page. */
+  head: { left: string; right: string; below: string };
   foot: string;
   /** Stands in the file as the time it was made: the same document gives the same bytes. */
   made: Date;
@@ -117,7 +117,10 @@ export class Paper {
     const cell = (draw: () => void) => row.add(this.#document.struct(tag, {}, draw));
     if (height > BOTTOM - TOP) {
       // Longer than a page: the cells one below the other, so that nothing of them is lost.
-      for (const text of cells) cell(() => this.#lines(text, WIDTH, size).forEach(line => this.#line(line, MARGIN, size, INK)));
+      for (const text of cells)
+        cell(() => {
+          for (const line of this.#lines(text, WIDTH, size)) this.#line(line, MARGIN, size, INK);
+        });
       row.end();
       return;
     }
@@ -127,7 +130,9 @@ export class Paper {
     for (const [index, each] of lines.entries()) {
       this.#y = top + CELL;
       const x = left + CELL;
-      cell(() => each.forEach(line => this.#line(line, x, size, tag === 'TH' ? SOFT : INK)));
+      cell(() => {
+        for (const line of each) this.#line(line, x, size, tag === 'TH' ? SOFT : INK);
+      });
       left += widths[index]!;
     }
     row.end();
@@ -159,9 +164,10 @@ export class Paper {
   #frame(page: number, count: number): void {
     const { head, foot } = this.#options;
     const size = 8.5;
-    this.#draw(this.#fitted(head.left, WIDTH * 0.55, size), MARGIN, 44, size, SOFT);
-    const right = this.#fitted(head.right, WIDTH * 0.43, size);
-    this.#draw(right, MARGIN + WIDTH - this.#widthOf(right, size), 44, size, SOFT);
+    this.#draw(this.#fitted(head.left, WIDTH * 0.8, size), MARGIN, 36, size, SOFT);
+    this.#draw(this.#fitted(head.below, WIDTH, 7.5), MARGIN, 50, 7.5, SOFT);
+    const right = this.#fitted(head.right, WIDTH * 0.18, size);
+    this.#draw(right, MARGIN + WIDTH - this.#widthOf(right, size), 36, size, SOFT);
     this.#document
       .moveTo(MARGIN, 60)
       .lineTo(MARGIN + WIDTH, 60)

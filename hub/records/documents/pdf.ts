@@ -66,7 +66,8 @@ export async function render(document: ReadDocument): Promise<Buffer> {
     title: `${title} ${name} 様`,
     head: {
       left: `${title}  ${name} 様  ${born}`,
-      right: `第${Number.parseInt(attested.version, 10) || 1}版 ${bundle.identifier?.value ?? ''}`,
+      right: `第${Number.parseInt(attested.version, 10) || 1}版`,
+      below: `文書番号 ${bundle.identifier?.value ?? ''}`,
     },
     foot: `内容の照合番号 (SHA-256): ${digest.slice(0, 32)}…`,
     made: new Date(composition.date),

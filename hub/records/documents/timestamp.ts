@@ -150,17 +150,22 @@ export function checkStamp(token: Buffer, signature: string, authorities: X509Ce
 
 function signatureHolds({ signer, content, chain }: Token): boolean {
   const attributes = signer.signedAttrs ?? [];
-  const valueOf = (type: string) => attributes.find(({ attrType }) => attrType === type)?.attrValues[0];
+  const attribute = (type: string) => attributes.find(({ attrType }) => attrType === type)?.attrValues[0];
   const hash = HASHES[signer.digestAlgorithm.algorithm];
-  const signed = valueOf(MESSAGE_DIGEST);
-  const kind = valueOf(CONTENT_TYPE);
-  const named = valueOf(SIGNING_CERTIFICATE);
-  if (!hash || !signed || !kind || !named || !signer.signedAttrsRaw) return false;
+  const signed = attribute(MESSAGE_DIGEST);
+  const kind = attribute(CONTENT_TYPE);
+  const named = attribute(SIGNING_CERTIFICATE);
+  if (!hash || !signed || !kind || !named) return false;
   if (!bytesOf(AsnConvert.parse(signed, OctetString).buffer as ArrayBuffer).equals(digestOf(hash, content))) return false;
   if (!bytesOf(named).includes(digestOf('sha256', chain[0]!.raw))) return false;
-  // Signed as a SET OF, though they stand in the token under a tag of their own (RFC 5652 section 5.4).
-  const bytes = bytesOf(signer.signedAttrsRaw);
-  bytes[0] = 0x31;
+  // Signed as a SET OF, though they stand in the token under a tag of their own (RFC 5652 section 5.4). In DER what is read is written the same.
+  const bytes = inSet(Buffer.concat(attributes.map(each => Buffer.from(AsnConvert.serialize(each)))));
   const algorithm = SIGNATURES[signer.signatureAlgorithm.algorithm] ?? hash;
   return verify(algorithm, bytes, chain[0]!.publicKey, bytesOf(signer.signature.buffer as ArrayBuffer));
+}
+
+/** A DER SET around what is given. */
+function inSet(body: Buffer): Buffer {
+  const size = body.length < 128 ? [body.length] : body.length < 256 ? [0x81, body.length] : [0x82, body.length >> 8, body.length & 0xff];
+  return Buffer.concat([Buffer.from([0x31, ...size]), body]);
 }
