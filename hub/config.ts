@@ -159,8 +159,6 @@ export interface Config {
   twoFactors: boolean;
   /** Sign-ins elsewhere (OpenID Connect), for patients and for clinicians. */
   providers: { patient?: { issuer: string; client: string }; clinician?: { issuer: string; client: string } };
-  /** Staff sign in with two factors; false in the demonstration, whose links open full sessions, and in tests. */
-  twoFactors: boolean;
   databaseUrl?: string;
   influxUrl?: string;
   /** People and facility are simulated; every page says so. */
