@@ -1,7 +1,7 @@
 // Searches over HTTP as Bundles: of a type, of several, of a patient's compartment, and $everything (R4 search.html, operation-patient-everything.html).
 import { allOk, getDataType } from '@medplum/core';
 import type { FhirRequest, FhirResponse } from '@medplum/fhir-router';
-import type { Bundle, BundleEntry, OperationOutcome, Resource } from '@medplum/fhirtypes';
+import type { Bundle, BundleEntry, OperationOutcome, Parameters, Resource } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { notFound, Problem } from '../http/problem.ts';
 import { SETUP_TYPES } from './compartment.ts';
@@ -29,12 +29,17 @@ interface Field {
 
 export type Given = [string, string][];
 
-/** Parameters of the address and, of a POST, of its form. */
-export function givenIn(request: FhirRequest): Given {
-  const form = request.method === 'POST' ? ((request.body ?? {}) as Record<string, string | string[]>) : {};
-  return [request.query ?? {}, form].flatMap(part =>
-    Object.entries(part).flatMap(([key, values]) => [values ?? []].flat().map(value => [key, String(value)] as [string, string])),
-  );
+/** Parameters of the address and, of a POST, of its form or its Parameters resource. */
+export function givenIn({ method, query, body }: FhirRequest): Given {
+  const listed = (part: Record<string, string | string[] | undefined>): Given =>
+    Object.entries(part).flatMap(([key, values]) => [values ?? []].flat().map(value => [key, String(value)] as [string, string]));
+  const sent = method === 'POST' ? ((body ?? {}) as Parameters | Record<string, string | string[]>) : {};
+  if (sent.resourceType !== 'Parameters') return [...listed(query ?? {}), ...listed(sent as Record<string, string | string[]>)];
+  const valued = ((sent as Parameters).parameter ?? []).map(({ name, ...rest }): [string, string] => [
+    name,
+    String(Object.values(rest)[0]),
+  ]);
+  return [...listed(query ?? {}), ...valued];
 }
 
 /** Whether what is not known is to be an error (R4 search.html#errors). */

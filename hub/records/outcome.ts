@@ -15,6 +15,12 @@ const CODES: Readonly<Record<number, OperationOutcomeIssue['code']>> = {
   422: 'structure',
 };
 
+/** Where the status alone does not say it (R4 valueset-issue-type.html). */
+const BY_CODE: Readonly<Record<string, OperationOutcomeIssue['code']>> = {
+  'search-invalid': 'not-supported',
+  'version-conflict': 'conflict',
+};
+
 /** Ids by which @medplum's router knows an outcome's status. */
 const STATUS_IDS: Readonly<Record<number, string>> = {
   401: 'unauthorized',
@@ -29,7 +35,7 @@ const STATUS_IDS: Readonly<Record<number, string>> = {
 
 /** The outcome of a Problem: one issue for each of its details. */
 export function outcomeOf(problem: Problem): OperationOutcome {
-  const code = problem.code === 'search-invalid' ? 'not-supported' : (CODES[problem.status] ?? 'exception');
+  const code = BY_CODE[problem.code] ?? CODES[problem.status] ?? 'exception';
   const details = problem.details ?? [{ path: '', message: '' }];
   return {
     resourceType: 'OperationOutcome',

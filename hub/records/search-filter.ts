@@ -6,6 +6,7 @@ import { badSearch, type Criterion, unescaped } from './search-request.ts';
 import {
   bareNumberTest,
   compositeTest,
+  datesTests,
   dateTest,
   momentTest,
   quantityTest,
@@ -74,8 +75,14 @@ function valueCondition(scope: Scope, types: readonly string[], criterion: Crite
     const present = sql`exists (select 1 from ${sql.table(tableOf(parameter))} s where s.row = ${row} and s.param = ${code})`;
     return values[0] === 'true' ? sql`not ${present}` : present;
   }
-  const found = (test: Test, table = tableOf(parameter), param = code) =>
-    sql`${row} in (select s.row from ${sql.table(table)} s where ${ofType(types)} and s.param = ${param} and ${test})`;
+  const rows = (test: Test, table = tableOf(parameter), param = code) =>
+    sql`select s.row from ${sql.table(table)} s where ${ofType(types)} and s.param = ${param} and ${test}`;
+  const found = (...which: Parameters<typeof rows>) => sql`${row} in (${rows(...which)})`;
+  const foundAny = (tests: Test[]) =>
+    sql`${row} in (${sql.join(
+      tests.map(test => rows(test)),
+      sql` union all `,
+    )})`;
   switch (parameter.type) {
     case 'token':
       if (modifier === 'text') return found(either(values.map(value => stringTest(value, null))), 'search_string', derived(code, 'text'));
@@ -89,7 +96,7 @@ function valueCondition(scope: Scope, types: readonly string[], criterion: Crite
     case 'uri':
       return found(either(values.map(value => uriTest(value, modifier))));
     case 'date':
-      return found(either(values.map(value => dateTest(code, value, scope.now))));
+      return foundAny(values.flatMap(value => datesTests([value, ...(criterion.also ?? [])].map(one => dateTest(code, one, scope.now)))));
     case 'number':
       return found(either(values.map(value => bareNumberTest(code, value))));
     case 'quantity':

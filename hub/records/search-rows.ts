@@ -40,9 +40,10 @@ export function indexInserts(of: SearchRows[]): RawBuilder<unknown>[] {
       select placed.row, type, param, target from unnest(${each(references)}, ${texts(references.map(r => r.target))}) v(n, param, target) ${at})`);
   const dates = flat('dates');
   if (dates.length)
-    parts.push(sql`d as (insert into search_date (row, type, param, low, high)
-      select placed.row, type, param, coalesce(low, '-infinity'), coalesce(high, 'infinity')
-      from unnest(${each(dates)}, ${times(dates.map(r => r.low))}, ${times(dates.map(r => r.high))}) v(n, param, low, high) ${at})`);
+    parts.push(sql`d as (insert into search_date (row, type, param, low, high, long)
+      select placed.row, type, param, v.low, v.high, v.high > v.low + interval '24 hours'
+      from (select n, param, coalesce(low, '-infinity') as low, coalesce(high, 'infinity') as high
+        from unnest(${each(dates)}, ${times(dates.map(r => r.low))}, ${times(dates.map(r => r.high))}) u(n, param, low, high)) v ${at})`);
   const strings = flat('strings');
   if (strings.length)
     parts.push(sql`s as (insert into search_string (row, type, param, folded, exact)

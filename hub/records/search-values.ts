@@ -60,39 +60,69 @@ function prefixed(value: string): { prefix: Prefix; rest: string } {
   return prefix ? { prefix, rest: value.slice(prefix.length) } : { prefix: 'eq', rest: value };
 }
 
+/** A test of a date, and what follows from it: the span ends after `above` and begins before `below` (ms). */
+export interface Dated {
+  test: Test;
+  above: number;
+  below: number;
+}
+
 /**
  * How the resource's span [low, high) lies to the one that is asked (R4 search.html#prefix): a date is a span as long as it is precise.
  * `now` is what `ap` is measured from: a tenth of the time between now and the date.
  */
-export function dateTest(name: string, value: string, now: Date, low: Column = column('low'), high: Column = column('high')): Test {
+export function dateTest(name: string, value: string, now: Date, low: Column = column('low'), high: Column = column('high')): Dated {
   const { prefix, rest } = prefixed(unescaped(value));
   const span = spanOf(rest);
   if (!span?.low || !span.high) throw badSearch(`${name}=${value} is no date`);
+  const [first, end] = [span.low.getTime(), span.high.getTime()];
   const [from, to] = [span.low.toISOString(), span.high.toISOString()];
+  const open = { above: Number.NEGATIVE_INFINITY, below: Number.POSITIVE_INFINITY };
   switch (prefix) {
     case 'eq':
-      // The upper bound on `low` follows from the one on `high`; it bounds what is read of the index.
-      return sql`(${low} >= ${from} and ${low} < ${to} and ${high} <= ${to})`;
+      return { test: sql`(${low} >= ${from} and ${high} <= ${to})`, above: first, below: end };
     case 'ne':
-      return sql`not (${low} >= ${from} and ${high} <= ${to})`;
+      return { ...open, test: sql`not (${low} >= ${from} and ${high} <= ${to})` };
     case 'gt':
-      return sql`${high} > ${to}`;
+      return { ...open, test: sql`${high} > ${to}`, above: end };
     case 'lt':
-      return sql`${low} < ${from}`;
+      return { ...open, test: sql`${low} < ${from}`, below: first };
     case 'ge':
-      return sql`(${high} > ${from} and (${high} > ${to} or ${low} >= ${from}))`;
+      return { ...open, test: sql`(${high} > ${to} or (${low} >= ${from} and ${high} <= ${to}))`, above: first };
     case 'le':
-      return sql`(${low} < ${to} and (${low} < ${from} or ${high} <= ${to}))`;
+      return { ...open, test: sql`(${low} < ${from} or (${low} >= ${from} and ${high} <= ${to}))`, below: end };
     case 'sa':
-      return sql`${low} >= ${to}`;
+      return { ...open, test: sql`${low} >= ${to}`, above: end };
     case 'eb':
-      return sql`${high} <= ${from}`;
+      return { ...open, test: sql`${high} <= ${from}`, below: first };
     case 'ap': {
-      const around = Math.abs(now.getTime() - (span.low.getTime() + span.high.getTime()) / 2) / 10;
-      const [early, late] = [span.low.getTime() - around, span.high.getTime() + around].map(at => new Date(at).toISOString());
-      return sql`(${low} < ${late} and ${high} > ${early})`;
+      const around = Math.abs(now.getTime() - (first + end) / 2) / 10;
+      const [early, late] = [first - around, end + around];
+      return { test: sql`(${low} < ${new Date(late)} and ${high} > ${new Date(early)})`, above: early, below: late };
     }
   }
+}
+
+const DAY = 86_400_000;
+const moment = (at: number) => new Date(at).toISOString();
+
+/**
+ * All of these tests on one row of `search_date`, with bounds that its indexes can be read between: alternatives that no row fulfils two of.
+ * They are read one by one, because within an `or` PostgreSQL does not see that two bounds are one stretch, and expects far more rows.
+ */
+export function datesTests(dated: Dated[]): Test[] {
+  const above = Math.max(...dated.map(one => one.above));
+  const below = Math.min(...dated.map(one => one.below));
+  const tests = sql.join(
+    dated.map(({ test }) => test),
+    sql` and `,
+  );
+  const begins = Number.isFinite(below) ? sql`s.low < ${moment(below)} and` : sql``;
+  if (!Number.isFinite(above)) return [sql`${begins} ${tests}`];
+  return [
+    sql`not s.long and s.low > ${moment(above - DAY)} and ${begins} ${tests}`,
+    sql`s.long and s.high > ${moment(above)} and ${begins} ${tests}`,
+  ];
 }
 
 /** `_lastUpdated` is a moment in a column of the resource: a span of no length that its own start bounds. */
@@ -116,7 +146,7 @@ export function momentTest(name: string, value: string, now: Date, at: Column): 
     case 'le':
       return sql`${at} < ${span.high}`;
     default:
-      return dateTest(name, value, now, at, after);
+      return dateTest(name, value, now, at, after).test;
   }
 }
 
@@ -199,7 +229,7 @@ export function compositeTest(parameter: Parameter, value: string, now: Date): T
     kind === 'quantity' || kind === 'number'
       ? quantityTest(name, second, PAIRED)
       : kind === 'date'
-        ? dateTest(name, second, now, column('low_date'), column('high_date'))
+        ? dateTest(name, second, now, column('low_date'), column('high_date')).test
         : kind === 'string'
           ? stringTest(second, null)
           : kind === 'reference'
