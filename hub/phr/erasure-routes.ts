@@ -7,6 +7,7 @@ import { notFound, Problem, readBody } from '../http/index.ts';
 import { checked } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { requireRole } from '../identity/actor.ts';
+import { ENCOUNTER_TYPE_SYSTEM } from '../records/index.ts';
 import type { ErasureFacts, ErasureView } from './contract.ts';
 import { ownId, type PhrDeps } from './imports.ts';
 import { openShares } from './shares.ts';
@@ -74,9 +75,7 @@ export function erasureRoutes(deps: PhrDeps & { publicUrl: string }): Hono<HubEn
       kept: [
         kept(
           'charts',
-          encounters
-            .filter(({ status }) => !['cancelled', 'entered-in-error', 'planned'].includes(status))
-            .map(({ period }) => period?.end),
+          encounters.filter(isChart).map(({ period }) => period?.end),
         ),
         kept(
           'care-plans',
@@ -169,6 +168,11 @@ export function erasureRoutes(deps: PhrDeps & { publicUrl: string }): Hono<HubEn
   });
   return app;
 }
+
+/** A consultation that took place; living somewhere is none. */
+const isChart = ({ status, type }: Encounter) =>
+  !['cancelled', 'entered-in-error', 'planned'].includes(status) &&
+  !type?.some(({ coding }) => coding?.some(({ system, code }) => system === ENCOUNTER_TYPE_SYSTEM && code === 'residence'));
 
 /** How many are kept, and until when the last of them must be; null while one is not finished. */
 function kept(what: keyof typeof KEPT, ends: (string | undefined)[]): ErasureFacts['kept'][number] {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Hono } from 'hono';
 import { afterAll, beforeAll } from 'vitest';
+import { problemOf } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
 import type { Person } from '../../hub/identity/actor.ts';
 import type { ImportView } from '../../hub/phr/contract.ts';
@@ -36,6 +37,11 @@ async function stand(database: Database, folder: string) {
     context.set('log', silent);
     await next();
   });
+  guarded.onError((error, context) => {
+    const told = problemOf(error);
+    if (!told) throw error;
+    return context.json(told.body(), told.status);
+  });
   guarded.route('/api/phr', phrRoutes({ ...deps, publicUrl: PUBLIC_URL }));
   guarded.route('/api/records', recordRoutes({ records, database } as never));
   guarded.route('/api/shared', sharedRoutes({ ...deps, publicUrl: PUBLIC_URL }));
@@ -45,14 +51,15 @@ async function stand(database: Database, folder: string) {
     /** Asks as somebody. */
     async ask<T>(as: Person | null, method: string, address: string, body?: unknown): Promise<{ status: number; json: T }> {
       actor = as;
-      try {
-        const answer = await guarded.request(address, { method, body: body === undefined ? undefined : JSON.stringify(body) });
-        const text = await answer.text();
-        return { status: answer.status, json: (text ? JSON.parse(text) : null) as T };
-      } catch (error) {
-        const { status, body: told } = error as { status: number; body(): T };
-        return { status, json: told() };
-      }
+      clock.ms += 1000;
+      const answer = await guarded.request(address, { method, body: body === undefined ? undefined : JSON.stringify(body) });
+      const text = await answer.text();
+      return { status: answer.status, json: (text ? JSON.parse(text) : null) as T };
+    },
+    /** The bytes of an answer. */
+    async raw(as: Person, address: string): Promise<Buffer> {
+      actor = as;
+      return Buffer.from(await (await guarded.request(address)).arrayBuffer());
     },
     /** Sends a file and has it looked through. */
     async bring(name: string, content: string | Uint8Array, as: Person = world.self): Promise<ImportView> {
