@@ -60,10 +60,30 @@ export function capabilityStatement(definitions: Definitions, url: string, date:
           .filter(([name]) => name.startsWith('_'))
           .map(([name, { url: definition, type }]) => ({ name, definition, type })),
         compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'],
+        operation: EXPORTS,
       },
     ],
   };
 }
+
+/** Bulk Data Access 2.0 (export/routes.ts). */
+const EXPORTS = [
+  {
+    name: 'export',
+    definition: 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export',
+    documentation: 'GET or POST /$export: administrators, with the parameter purpose (HOPERAT or HRESCH). _type, _since; NDJSON.',
+  },
+  {
+    name: 'export',
+    definition: 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export',
+    documentation: 'GET or POST /Patient/$export: a doctor the patients the doctor may export, administrators as above.',
+  },
+  {
+    name: 'export',
+    definition: 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export',
+    documentation: 'GET or POST /Group/[id]/$export: the patients whom the Organization of that id treats; for its doctors.',
+  },
+];
 
 /** On every type (validate-operation.ts). */
 const VALIDATE = { name: 'validate', definition: 'http://hl7.org/fhir/OperationDefinition/Resource-validate' };

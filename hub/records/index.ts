@@ -9,6 +9,7 @@ export { Paper } from './documents/paper.ts';
 export { startStamping } from './documents/stamping.ts';
 export { openSigning, type Signing } from './documents/signing.ts';
 export { emergencyRoutes, openJournal, watchEmergencies } from './emergency/index.ts';
+export { exportRoutes, startExports } from './export/index.ts';
 export { fhirRoutes } from './fhir-routes.ts';
 export { kanjiName } from './names.ts';
 export { eraseResources } from './erase.ts';

@@ -47,6 +47,7 @@ import {
   documentRoutes,
   draftRoutes,
   emergencyRoutes,
+  exportRoutes,
   fhirRoutes,
   noteRoutes,
   noteStates,
@@ -199,6 +200,13 @@ await runRole('care', async context => {
       [
         '/api/phr',
         phrRoutes({ ...sharing, files: await openFiles({ dataDirectory: config.dataDirectory, area: 'phr', key: secrets.files }) }),
+      ],
+      [
+        '/fhir/R4',
+        exportRoutes({
+          ...{ database, records },
+          files: await openFiles({ dataDirectory: config.dataDirectory, area: 'export', key: secrets.files }),
+        }),
       ],
       ['/fhir/R4', fhirRoutes({ records })],
     ],

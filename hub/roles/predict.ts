@@ -4,7 +4,7 @@ import { openAlerts, openReach, startEscalation } from '../alerts/index.ts';
 import { adoptedCalibrations, startReviews } from '../learning/index.ts';
 import { startPhr } from '../phr/index.ts';
 import { startPredict } from '../predict/index.ts';
-import { openRecords, startOutbox, startStamping, startSealer } from '../records/index.ts';
+import { openRecords, startExports, startOutbox, startStamping, startSealer } from '../records/index.ts';
 import { openFiles } from '../store/index.ts';
 import { runRole } from './role.ts';
 
@@ -19,6 +19,10 @@ await runRole('predict', async ({ config, log, database, samples, secrets }) => 
     records,
     log,
     files: await openFiles({ dataDirectory: config.dataDirectory, area: 'phr', key: secrets.files }),
+  });
+  const exports = await startExports({
+    ...{ database, records, log },
+    files: await openFiles({ dataDirectory: config.dataDirectory, area: 'export', key: secrets.files }),
   });
   const reach = openReach({ config, database, records });
   const escalation = await startEscalation({ database, messengers: reach.messengers, staff: reach.staff, log });
@@ -50,6 +54,7 @@ await runRole('predict', async ({ config, log, database, samples, secrets }) => 
       await alarms.close();
       await escalation.close();
       reach.close();
+      await exports.close();
       await phr.close();
       await stamping.close();
       await outbox.close();

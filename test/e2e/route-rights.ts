@@ -10,7 +10,7 @@ import { oidcRoutes, peopleRoutes, sessionRoutes } from '../../hub/identity/inde
 import { deviceRoutes } from '../../hub/ingest/index.ts';
 import { learningRoutes } from '../../hub/learning/index.ts';
 import { phrRoutes, sharedRoutes } from '../../hub/phr/index.ts';
-import { documentRoutes, draftRoutes, emergencyRoutes, fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
+import { documentRoutes, draftRoutes, emergencyRoutes, exportRoutes, fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
 import { stateRoutes } from '../../hub/roles/state.ts';
 import { vitalsRoutes } from '../../hub/vitals/index.ts';
 import type { ForeignFacility } from './foreign-facility.ts';
@@ -41,7 +41,7 @@ const AREAS = {
   '/api/phr': [phrRoutes(nothing)],
   '/api/shared': [sharedRoutes(nothing)],
   '/api/emergency': [emergencyRoutes(nothing)],
-  '/fhir/R4': [fhirRoutes(nothing)],
+  '/fhir/R4': [exportRoutes(nothing), fhirRoutes(nothing)],
 };
 
 /** `METHOD /path/:parameter` of every route below /api and /fhir. */
@@ -311,6 +311,29 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
     status: 403,
     other: { patient: 404 },
   },
+  // Whoever may export is told that the answer must be waited for (400: no Prefer header).
+  'GET /fhir/R4/$export': { path: '/fhir/R4/$export?purpose=HOPERAT', ...onlyAdministrator(400) },
+  'POST /fhir/R4/$export': { path: '/fhir/R4/$export?purpose=HOPERAT', body: {}, ...onlyAdministrator(400) },
+  'GET /fhir/R4/Patient/$export': {
+    path: '/fhir/R4/Patient/$export?purpose=HOPERAT',
+    status: 403,
+    other: { doctor: 400, administrator: 400 },
+  },
+  'POST /fhir/R4/Patient/$export': {
+    path: '/fhir/R4/Patient/$export?purpose=HOPERAT',
+    body: {},
+    status: 403,
+    other: { doctor: 400, administrator: 400 },
+  },
+  'GET /fhir/R4/Group/:id/$export': { path: `/fhir/R4/Group/${it.facility}/$export?purpose=HOPERAT`, ...onlyAdministrator(400) },
+  'POST /fhir/R4/Group/:id/$export': {
+    path: `/fhir/R4/Group/${it.facility}/$export?purpose=HOPERAT`,
+    body: {},
+    ...onlyAdministrator(400),
+  },
+  'GET /fhir/R4/$export-status/:id': { path: `/fhir/R4/$export-status/${NOBODY}`, status: 404 },
+  'DELETE /fhir/R4/$export-status/:id': { path: `/fhir/R4/$export-status/${NOBODY}`, status: 404 },
+  'GET /fhir/R4/$export-file/:id/:file': { path: `/fhir/R4/$export-file/${NOBODY}/Patient.ndjson`, status: 404 },
   'GET /fhir/R4/metadata': { path: '/fhir/R4/metadata', status: 200 },
   'GET /fhir/R4/*': { path: `/fhir/R4/Patient/${it.patient}`, status: 403 },
 });
