@@ -69,3 +69,28 @@ export function hasRole(actor: Actor, roles: readonly PersonRole[], organization
 export function requireRole(actor: Actor, roles: readonly PersonRole[], organization?: string): void {
   if (!hasRole(actor, roles, organization)) throw notAllowed();
 }
+
+/** Letters of SMART v2 scopes (c, r, u, d, s) by what is done to the record. */
+const SCOPE_LETTERS: Readonly<Record<string, string>> = { create: 'c', read: 'r', update: 'u', delete: 'd', search: 's' };
+/** `patient/Observation.rs`, `user/*.cruds`, `system/Patient.s` (HL7 SMART App Launch 2.2, section 3.0.2). */
+export const SCOPE = /^(patient|user|system)\/(\*|[A-Z][A-Za-z]{1,60})\.(c?r?u?d?s?)$/;
+
+/**
+ * What the scopes of a token leave of a right the actor may have: all of it, what belongs to one patient, or nothing. Whoever acts without
+ * a token has no scopes and is not narrowed. What is no single read or search (an export) needs a scope for all types.
+ */
+export function scopeOf(actor: Actor, action: string, type: string): 'all' | 'none' | { patient: string } {
+  if (actor.kind === 'service' || !actor.scopes) return 'all';
+  const letter = SCOPE_LETTERS[action];
+  let narrowed = false;
+  for (const scope of actor.scopes) {
+    const [, context, named, letters = ''] = SCOPE.exec(scope) ?? [];
+    const covers = letter
+      ? (named === '*' || named === type) && letters.includes(letter)
+      : named === '*' && /rs/.test(letters.replace(/[cud]/g, ''));
+    if (!covers) continue;
+    if (context !== 'patient') return 'all';
+    narrowed = true;
+  }
+  return narrowed && actor.onlyPatient ? { patient: actor.onlyPatient } : 'none';
+}

@@ -152,3 +152,69 @@ export interface PersonView {
   ended: string | null;
 }
 export const AnyRole = z.enum(PERSON_ROLES);
+
+/** POST /api/apps (administrator) */
+export const NewApp = z.object({
+  name: z.string().trim().min(1).max(80),
+  kind: z.enum(['service', 'user']),
+  /** The app's public keys (JWKS); services have them, apps in a browser do not. */
+  keys: z
+    .object({
+      keys: z
+        .array(z.looseObject({ kty: z.enum(['EC', 'RSA']), d: z.undefined().optional(), k: z.undefined().optional() }))
+        .min(1)
+        .max(5),
+    })
+    .nullable()
+    .default(null),
+  redirects: z
+    .array(z.url({ protocol: /^https?$/ }).max(500))
+    .max(5)
+    .default([]),
+  /** SMART scopes, with spaces between. */
+  scopes: z.string().min(1).max(1000),
+  /** As whom a service acts: its rights are those of this role at this organization. */
+  role: z.enum(['doctor', 'caregiver', 'manager']).nullable().default(null),
+  organization: z
+    .string()
+    .regex(/^[A-Za-z0-9.-]{1,64}$/)
+    .nullable()
+    .default(null),
+});
+/** GET /api/apps */
+export interface AppView {
+  id: string;
+  name: string;
+  kind: 'service' | 'user';
+  scopes: string[];
+  redirects: string[];
+  role: string | null;
+  organizationName: string | null;
+  created: string;
+  ended: string | null;
+  lastUsed: string | null;
+  /** That still live. */
+  tokens: number;
+}
+/** POST /api/oauth/asked and POST /api/oauth/allow: what the app put into the address of `/authorize`. */
+export const AppAsks = z.object({
+  response_type: z.literal('code'),
+  client_id: z.string().min(1).max(100),
+  redirect_uri: z.string().min(1).max(500),
+  scope: z.string().min(1).max(1000),
+  state: z.string().min(1).max(500),
+  aud: z.string().max(500),
+  code_challenge: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  code_challenge_method: z.literal('S256'),
+  /** Patient id, chosen by the person. */
+  patient: z
+    .string()
+    .regex(/^[A-Za-z0-9.-]{1,64}$/)
+    .optional(),
+});
+export interface AskedView {
+  app: string;
+  scopes: { ja: string; en: string }[];
+  /** The person has to choose a patient. */
+  needsPatient: boolean;
+}

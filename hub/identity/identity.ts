@@ -1,13 +1,16 @@
 // Identity as the other areas use it: who sent this request, how well that is known, and the accounts of people.
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
+import type { JWK } from 'jose';
 import type { Logger } from 'pino';
 import { notSignedIn, Problem, type Text } from '../http/problem.ts';
 import type { Database } from '../store/index.ts';
 import type { Actor, Factor, Person } from './actor.ts';
+import { type Apps, openApps } from './apps.ts';
 import { factorsOf, missing, type Step } from './assurance.ts';
 import { type Attempts, openAttempts } from './attempts.ts';
 import { type Bindings, openBindings } from './bindings.ts';
 import { type Factors, openFactors } from './factors.ts';
+import { signingKey } from './keys.ts';
 import { type LinkStore, openLinks } from './links.ts';
 import { type Oidc, type OidcProvider, openOidc, type ProviderId } from './oidc.ts';
 import { type Once, openOnce } from './once.ts';
@@ -40,6 +43,9 @@ export interface Identity {
   once: Once;
   bindings: Bindings;
   oidc: Oidc;
+  apps: Apps;
+  /** The public keys of this hub: as a client elsewhere, and of the tokens it gives. */
+  keys: JWK[];
   publicUrl: string;
   demonstration: boolean;
   /** Staff need two factors. */
@@ -98,6 +104,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const attempts = openAttempts(database.pool);
   const bindings = openBindings(database);
   const oidc = await openOidc({ providers: options.providers ?? {}, secret, publicUrl, once });
+  const tokenKey = await signingKey(secret, 'access-token');
+  const apps = openApps({ database, people, once, key: tokenKey, publicUrl });
   const stop = await database.listen(ROLES_CHANNEL, people.forgetRoles, people.forgetRoles);
 
   async function standingOf(headers: Headers, { renew = true } = {}): Promise<Standing | null> {
@@ -114,7 +122,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       ended: null,
     };
     const held = factorsOf(session.factors);
-    const patient = account.reference?.startsWith('Patient/') === true && !account.administrator;
+    const patient = /^(Patient|RelatedPerson)\//.test(account.reference ?? '') && !account.administrator;
     // Only who has not proven two factors is asked what they have set up: the others pay no query for it.
     const open = missing({ factors: held, patient, enrolled: true }, twoFactors);
     const step = open && missing({ factors: held, patient, enrolled: await enrolled(account.id) }, twoFactors);
@@ -147,6 +155,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     once,
     bindings,
     oidc,
+    apps,
+    keys: [oidc.key.publicJwk, tokenKey.publicJwk],
     publicUrl,
     demonstration: options.demonstration,
     twoFactors,
@@ -193,6 +203,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     async endAccount(account, by) {
       if (!(await people.end(account, by))) return false;
       await links.end(account);
+      await apps.revokeOf(account);
       await sessions.endAll(account);
       return true;
     },

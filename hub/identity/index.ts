@@ -13,9 +13,11 @@ export {
   type Service,
   service,
 } from './actor.ts';
+export { appRoutes } from './app-routes.ts';
 export { type Authority, type Issued, openAuthority } from './authority.ts';
 export { type Identity, type IdentityOptions, openIdentity, type Proof } from './identity.ts';
 export { openLinks } from './links.ts';
+export { oauthRoutes, smartConfiguration } from './oauth-routes.ts';
 export { oidcRoutes, type WhoIs } from './oidc-routes.ts';
 export { type HeldRole, openPeople, ROLES_CHANNEL } from './people.ts';
 export { peopleRoutes, type Treats } from './people-routes.ts';

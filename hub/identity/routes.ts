@@ -2,20 +2,41 @@
 import type { Context } from 'hono';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
-import { type HubEnv, notFound, peerOf, readBody } from '../http/index.ts';
+import { type HubEnv, notFound, Problem, peerOf, readBody } from '../http/index.ts';
+import type { Person } from './actor.ts';
 import { ASKED_COOKIE, answerOf, keepAsked } from './asked-cookie.ts';
 import { Code, FirstAdministrator, PasskeyAnswer, PasswordSignIn, SetLanguage, UseLink } from './contract.ts';
 import { enterAs, requireStanding, viewOf } from './enter.ts';
 import { confirmRoutes, factorRoutes } from './factor-routes.ts';
 import { type Identity, linkOver, requirePerson, wrongCode, wrongPasskey, wrongPassword } from './identity.ts';
 
-/** Puts the signed-in person into `c.var.actor`; everything mounted behind it answers 401 to others. */
+/**
+ * Puts who acts into `c.var.actor`; everything mounted behind it answers 401 to others. An app's token speaks at the FHIR interface and
+ * nowhere else; with one, a cookie that comes along does not count.
+ */
 export const signedIn =
   (identity: Identity): MiddlewareHandler<HubEnv> =>
   async (context, next) => {
-    context.set('actor', await requirePerson(identity, context.req.raw.headers));
+    const bearer = /^Bearer (\S+)$/i.exec(context.req.header('authorization') ?? '')?.[1];
+    const byToken = bearer !== undefined && context.req.path.startsWith('/fhir/R4');
+    context.set('actor', byToken ? await byBearer(identity, bearer) : await requirePerson(identity, context.req.raw.headers));
     await next();
   };
+
+async function byBearer(identity: Identity, token: string): Promise<Person> {
+  try {
+    return await identity.apps.actorOf(token);
+  } catch (refusal) {
+    if (refusal instanceof Problem)
+      await identity.audit({
+        actor: null,
+        action: 'sign-in',
+        what: { ja: 'アプリの鍵を断りました', en: 'A token was refused' },
+        allowed: false,
+      });
+    throw refusal;
+  }
+}
 
 export function sessionRoutes(identity: Identity): Hono<HubEnv> {
   const { attempts, factors, links, people, passkeys } = identity;

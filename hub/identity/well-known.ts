@@ -6,6 +6,6 @@ import type { Identity } from './identity.ts';
 export function wellKnownRoutes(identity: Identity): Hono<HubEnv> {
   return new Hono<HubEnv>().get('/jwks.json', context => {
     context.header('cache-control', 'public, max-age=300');
-    return context.json({ keys: [identity.oidc.key.publicJwk] });
+    return context.json({ keys: identity.keys });
   });
 }

@@ -24,7 +24,9 @@ import { healthRoutes, makeApp, openSockets, trustRoutes } from '../http/index.t
 import {
   accountsOf,
   administratorsOf,
+  appRoutes,
   type HeldRole,
+  oauthRoutes,
   oidcRoutes,
   openAuthority,
   openIdentity,
@@ -37,6 +39,7 @@ import {
   service,
   sessionRoutes,
   signedIn,
+  smartConfiguration,
   wellKnownRoutes,
 } from '../identity/index.ts';
 import { assignmentsOf, attachCoverage, deviceRoutes } from '../ingest/index.ts';
@@ -68,7 +71,7 @@ import { doorOf } from './door.ts';
 import { present } from './presence.ts';
 import { type RoleContext, runRole } from './role.ts';
 import { stateRoutes } from './state.ts';
-import { whoIs } from './who-is.ts';
+import { maySee, organizationName, whoIs } from './who-is.ts';
 
 await runRole('care', async context => {
   const { config, log, database, samples, secrets } = context;
@@ -151,12 +154,15 @@ await runRole('care', async context => {
     open: {
       '/health': healthRoutes(checks(context, consult)),
       '/.well-known': wellKnownRoutes(identity),
+      '/fhir/R4/.well-known': smartConfiguration(identity),
+      '/api/oauth': oauthRoutes(identity, (actor, patient) => maySee(records, actor, patient)),
       '/api/session': sessionRoutes(identity).route('/', oidcRoutes(identity, whoIs(records))),
       '/api/shared': sharedRoutes(sharing),
       ...(trust ? { '/trust': trustRoutes(trust) } : {}),
     },
     guarded: [
       ['/api/people', peopleRoutes(identity, (doctor, patient) => treats(records, doctor, patient))],
+      ['/api/apps', appRoutes(identity, organization => organizationName(records, organization))],
       ['/api/state', stateRoutes(database)],
       ['/api/devices', deviceRoutes({ database, samples, records, config, authority })],
       ['/api/bench', bench.routes],

@@ -1,6 +1,6 @@
 // What signing in elsewhere asks of the record: whom an insured number, or a registration number, belongs to. Each question is audited.
-import type { Patient, Practitioner } from '@medplum/fhirtypes';
-import { service, type WhoIs } from '../identity/index.ts';
+import type { Organization, Patient, Practitioner } from '@medplum/fhirtypes';
+import { type Person, service, type WhoIs } from '../identity/index.ts';
 import type { Records } from '../records/index.ts';
 
 const MEMBER_ID = 'http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance_memberID';
@@ -32,4 +32,15 @@ export function whoIs(records: Records): WhoIs {
       return found.filter(({ active }) => active !== false).map(({ id }) => `Practitioner/${id}`);
     },
   };
+}
+
+/** Whether the person may see this patient at all: what an app is launched for. Audited with the patient's name. */
+export async function maySee(records: Records, actor: Person, patient: string): Promise<boolean> {
+  const what = { ja: 'アプリで患者の記録を開く', en: 'open the patient’s record in an app' };
+  return (await records.allowed(actor, [patient], 'demographics', 'read', what)).has(patient);
+}
+
+export async function organizationName(records: Records, id: string): Promise<string | undefined> {
+  const [found] = await records.as(service('setup')).search<Organization>(`Organization?_id=${id}`);
+  return found && (found.name ?? '');
 }

@@ -6,11 +6,19 @@ import { alertRoutes, budgetRoutes, handoverRoutes, onCallRoutes, pushRoutes, re
 import { benchRoutes } from '../../hub/bench/index.ts';
 import { consultRoutes } from '../../hub/consult/routes.ts';
 import { openStills } from '../../hub/consult/stills.ts';
-import { oidcRoutes, peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
+import { appRoutes, oauthRoutes, oidcRoutes, peopleRoutes, sessionRoutes } from '../../hub/identity/index.ts';
 import { deviceRoutes } from '../../hub/ingest/index.ts';
 import { learningRoutes } from '../../hub/learning/index.ts';
 import { phrRoutes, sharedRoutes } from '../../hub/phr/index.ts';
-import { documentRoutes, draftRoutes, emergencyRoutes, exportRoutes, fhirRoutes, noteRoutes, recordRoutes } from '../../hub/records/index.ts';
+import {
+  documentRoutes,
+  draftRoutes,
+  emergencyRoutes,
+  exportRoutes,
+  fhirRoutes,
+  noteRoutes,
+  recordRoutes,
+} from '../../hub/records/index.ts';
 import { stateRoutes } from '../../hub/roles/state.ts';
 import { vitalsRoutes } from '../../hub/vitals/index.ts';
 import type { ForeignFacility } from './foreign-facility.ts';
@@ -24,6 +32,8 @@ const nothing = new Proxy(() => undefined, {
 const AREAS = {
   '/api/session': [sessionRoutes(nothing), oidcRoutes(nothing, nothing)],
   '/api/people': [peopleRoutes(nothing, nothing)],
+  '/api/apps': [appRoutes(nothing, nothing)],
+  '/api/oauth': [oauthRoutes(nothing, nothing)],
   '/api/state': [stateRoutes(nothing)],
   '/api/devices': [deviceRoutes(nothing)],
   '/api/bench': [benchRoutes(nothing)],
@@ -77,7 +87,7 @@ const onlyPatient = (status: number) => ({ status: 403, other: { patient: status
 const onlyAdministrator = (status = 200) => ({ status: 403, other: { administrator: status } });
 const note = { subjective: 'x', version: 0 };
 
-/** By route; routes without sign-in (`/api/session…`) are the test's own matter. */
+/** By route; routes without sign-in (`/api/session…`, `/api/oauth…`) are the tests' own matter (test/identity). */
 export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'GET /api/people': { path: '/api/people', status: 403, other: { manager: 200, administrator: 200 } },
   'POST /api/people': {
@@ -86,6 +96,13 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
     ...onlyAdministrator(409),
   },
   'POST /api/people/:account/link': { path: `/api/people/${it.account}/link`, body: {}, ...onlyAdministrator(201) },
+  'GET /api/people/:account/sessions': { path: `/api/people/${it.account}/sessions`, ...onlyAdministrator() },
+  'DELETE /api/people/:account/sessions': { path: `/api/people/${it.account}/sessions`, ...onlyAdministrator(204) },
+  'POST /api/people/:account/end': { path: `/api/people/${it.account}/end`, body: {}, ...onlyAdministrator() },
+  'POST /api/people/:account/reactivate': { path: `/api/people/${it.account}/reactivate`, body: {}, ...onlyAdministrator() },
+  'GET /api/apps': { path: '/api/apps', ...onlyAdministrator() },
+  'POST /api/apps': { path: '/api/apps', body: {}, ...onlyAdministrator(422) },
+  'POST /api/apps/:app/end': { path: `/api/apps/${NOBODY}/end`, body: {}, ...onlyAdministrator(404) },
   'GET /api/state/roles': { path: '/api/state/roles', ...onlyAdministrator() },
   'GET /api/devices': { path: `/api/devices?facility=${it.facility}`, ...onlyAdministrator() },
   'POST /api/devices': {

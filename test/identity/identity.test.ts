@@ -40,7 +40,7 @@ const app = makeApp({
     ['/api/echo', new Hono<HubEnv>().get('/', context => context.json({ reached: true }))],
   ],
   webDirectory: 'web/dist',
-  doors: { publicUrl: 'http://localhost:8080', names: [] },
+  doors: { publicUrl: 'http://hub.test', names: [] },
   rates: { person: 10_000, address: 10_000 },
 });
 
@@ -220,7 +220,7 @@ test('the first administrator is made once, and signs in with the password after
     open: { '/api/session': sessionRoutes(first) },
     guarded: [],
     webDirectory: 'web/dist',
-    doors: { publicUrl: 'http://localhost:8080', names: [] },
+    doors: { publicUrl: 'http://hub.test', names: [] },
     rates: { person: 10_000, address: 10_000 },
   });
   const post = (path: string, body: object) =>
