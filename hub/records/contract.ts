@@ -1,7 +1,19 @@
 // What the record area says over HTTP besides FHIR itself (/fhir/R4).
 import type { Text } from '../http/problem.ts';
 
-export type { DeliveryView } from './documents/contract.ts';
+export type { DeliveryView, DocumentView, DraftView, ElsewhereView, SectionView } from './documents/contract.ts';
+export type {
+  AreaView,
+  EmergencySummary,
+  EntitledView,
+  FoundPerson,
+  GrantView,
+  Notices,
+  OpenedView,
+  SummaryLine,
+} from './emergency/contract.ts';
+export type { Category } from './records.ts';
+
 import type { Category } from './records.ts';
 
 /** GET /api/records/audit?patient=ID&from=ISO&to=ISO&limit=N (administrator; a patient for the own record) */
@@ -53,17 +65,17 @@ export interface TimelineEntry {
   title: Text;
   /** `Encounter/…`, `DocumentReference/…` …; of a day's measurements the last one's. */
   reference: string;
-  by: string | null;
   /** Who did, wrote or prescribed it. */
+  by: string | null;
   /** Whole text of a signed note, for documents. */
   text: string | null;
-}
   /** More about it, each with its name. */
   lines: { label: Text; value: Text }[];
   /** Measurements of this day that the entry sums up; 1 for everything else. */
   count: number;
   /** Where it comes from: written here, brought along by the patient, or from the shared record platform; with the name of the source. */
   origin: { kind: 'here' | 'phr' | 'platform'; name: string | null };
+}
 // GET /api/records/documents/:id → the document Bundle (FHIR JSON), as signed
 /** GET /api/records/sharing (patient): who may see the own record. POST /api/records/sharing {organization, allow} */
 export interface SharingView {
