@@ -103,9 +103,10 @@ export function measureAdaptation(model: RiskModel, dataset: Dataset, days: numb
   });
   const [plain, fitted] = [run(model.levels, false), run(model.levels, true)];
   const goal = total(fitted).falsePerWeek;
-  let equal = { act: model.levels.act, ...total(plain) };
+  let equal = { act: model.levels.act, counted: plain, ...total(plain) };
   for (let act = 0.96; act >= 0.1; act -= 0.02) {
-    const one = { act: Number(act.toFixed(2)), ...total(run(levelsAround(act), false)) };
+    const counted = run(levelsAround(act), false);
+    const one = { act: Number(act.toFixed(2)), counted, ...total(counted) };
     if (Math.abs(one.falsePerWeek - goal) < Math.abs(equal.falsePerWeek - goal)) equal = one;
   }
   const drawn = (of: (rows: Uint32Array) => number) => bootstrapByResident([...own.keys()], of, { draws: 1000 });
@@ -118,11 +119,19 @@ export function measureAdaptation(model: RiskModel, dataset: Dataset, days: numb
     episodes: sum(own.map(({ episodes }) => episodes.length)),
     plain: total(plain),
     fitted: total(fitted),
-    equal,
+    equal: { act: equal.act, caught: equal.caught, falsePerWeek: equal.falsePerWeek },
     difference: {
       sensitivity: drawn(
         rows =>
           over(rows, person => fitted[person]!.caught - plain[person]!.caught) /
+          Math.max(
+            1,
+            over(rows, person => own[person]!.episodes.length),
+          ),
+      ),
+      sensitivityAtEqual: drawn(
+        rows =>
+          over(rows, person => fitted[person]!.caught - equal.counted[person]!.caught) /
           Math.max(
             1,
             over(rows, person => own[person]!.episodes.length),

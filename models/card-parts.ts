@@ -37,8 +37,8 @@ export interface AdaptationFigures {
   fitted: { caught: number; falsePerWeek: number };
   /** As everybody, at the level that gives as many false alerts as fitted. */
   equal: { act: number; caught: number; falsePerWeek: number };
-  /** Fitted less plain, 95 % by drawing residents. */
-  difference: { sensitivity: [number, number]; falsePerWeek: [number, number] };
+  /** Fitted less plain, 95 % by drawing residents; at equal false alerts, less `equal`. */
+  difference: { sensitivity: [number, number]; falsePerWeek: [number, number]; sensitivityAtEqual: [number, number] };
   people: { fewerFalse: number; moreFalse: number; fewerCaught: number; moreCaught: number };
 }
 
@@ -58,11 +58,8 @@ ${arm('as everybody', plain)}
 ${arm('fitted to the person', fitted)}
 | as everybody, at a level with as many false alerts as fitted | ${equal.caught} of ${episodes} (${percent(equal.caught / episodes)}) | ${f(equal.falsePerWeek, 2)} |
 
-Difference (fitted less as everybody), 95 % by drawing residents: sensitivity ${interval(difference.sensitivity)}, false alerts per resident-week ${interval(difference.falsePerWeek)}${
-    difference.sensitivity[0] <= 0 && difference.sensitivity[1] >= 0 && difference.falsePerWeek[0] <= 0 && difference.falsePerWeek[1] >= 0
-      ? ': both intervals include zero, nothing is proven'
-      : ''
-  }.
+Difference (fitted less as everybody), 95 % by drawing residents: sensitivity ${interval(difference.sensitivity)}, false alerts per resident-week ${interval(difference.falsePerWeek)};
+at as many false alerts: sensitivity ${interval(difference.sensitivityAtEqual)}${difference.sensitivityAtEqual[0] <= 0 ? ', which includes zero: nothing is proven' : ''}.
 Of the residents, ${people.fewerFalse} had fewer false alerts and ${people.moreFalse} more; ${people.fewerCaught} were warned of fewer episodes and ${people.moreCaught} of more.
 `;
 }

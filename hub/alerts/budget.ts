@@ -11,18 +11,28 @@ export function readCard(directory = path.resolve(import.meta.dirname, '../../mo
   return CardSchema.parse(JSON.parse(readFileSync(path.join(directory, 'card.json'), 'utf8')));
 }
 
-/** The levels that the card has figures for, the fewest alerts first. */
-export function pointsOf(card: ModelCard): LevelPoint[] {
-  const horizon = card.evaluation.horizons.find(one => one.horizonMinutes === card.alertHorizonMinutes);
-  const byAct = new Map([...(horizon?.alerts ?? []), card.evaluation.shipped].map(point => [point.act, point]));
-  return [...byAct.values()]
+/**
+ * The levels that the card has figures for, the fewest alerts first. Each costs more alerts than the one before and misses no more; a level
+ * that does not is no choice. The shipped one is always among them.
+ */
+export function pointsOf({ evaluation: { curve, shipped, residentWeeks } }: Pick<ModelCard, 'evaluation'>): LevelPoint[] {
+  const byAct = new Map([...curve, shipped].map(point => [point.act, point]));
+  const ordered = [...byAct.values()]
     .map(({ came, ...point }) => ({
       ...point,
       falsePerResidentWeek: came,
       // Without a false alert the true ones are all there are.
-      alertsPerResidentWeek: point.precision < 1 ? came / (1 - point.precision) : point.caught / card.evaluation.residentWeeks,
+      alertsPerResidentWeek: point.precision < 1 ? came / (1 - point.precision) : point.caught / residentWeeks,
     }))
-    .sort((a, b) => a.alertsPerResidentWeek - b.alertsPerResidentWeek);
+    .sort((a, b) => b.act - a.act);
+  const kept: LevelPoint[] = [];
+  for (const point of ordered) {
+    const rises = (before: LevelPoint | undefined) =>
+      !before || (point.alertsPerResidentWeek > before.alertsPerResidentWeek && point.sensitivity >= before.sensitivity);
+    if (point.act === shipped.act) while (!rises(kept.at(-1))) kept.pop();
+    if (rises(kept.at(-1))) kept.push(point);
+  }
+  return kept;
 }
 
 /** Alerts a caregiver gets in a shift, when residents have so many a week. */

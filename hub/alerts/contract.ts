@@ -288,38 +288,87 @@ const Point = z.object({
   sensitivity: z.number(),
   caught: z.number(),
   episodes: z.number(),
-  precision: z.number(),
+  /** null where there was no alert. */
+  precision: z
+    .number()
+    .nullable()
+    .transform(share => share ?? 1),
   leadMinutes: z.object({ median: z.number(), quartiles: z.tuple([z.number(), z.number()]) }).nullable(),
 });
+const Interval = z.tuple([z.number(), z.number()]);
+const Words = z.object({ ja: z.string(), en: z.string() });
 const Horizon = z.object({
   horizonMinutes: z.number(),
   auroc: z.number(),
-  aurocInterval: z.tuple([z.number(), z.number()]),
+  aurocInterval: Interval,
   auprc: z.number(),
+  auprcInterval: Interval,
+  aurocWithinPerson: z.number(),
   prevalence: z.number(),
-  hourOnly: z.object({ auroc: z.number() }),
+  brier: z.number(),
+  brierOfPrevalence: z.number(),
+  hourOnly: z.object({ auroc: z.number(), auprc: z.number() }),
   calibration: z.array(z.object({ predicted: z.number(), happened: z.number(), windows: z.number() })),
+  calibrationLine: z.object({ slope: z.number(), intercept: z.number() }),
   alerts: z.array(Point),
+  withoutDevice: z.array(z.object({ profile: z.string(), auroc: z.number(), auprc: z.number(), alerts: Point.nullable() })),
 });
+const Subgroup = z.object({
+  name: Words,
+  residents: z.number(),
+  episodes: z.number(),
+  auroc: z.number().nullable(),
+  auprc: z.number().nullable(),
+  shipped: Point.nullable(),
+});
+const Arm = z.object({ caught: z.number(), falsePerWeek: z.number() });
 /** What of `models/facility/card.json` the hub shows and reckons with. */
 export const CardSchema = z.object({
   name: z.string(),
   version: z.string(),
   created: z.string(),
-  data: z.string(),
-  split: z.string(),
+  command: z.string(),
+  data: Words,
+  split: Words,
+  network: Words,
+  chosen: z.string(),
+  tried: z.array(z.object({ kind: z.string(), validationAuprc: z.number(), epoch: z.number() })),
   alertHorizonMinutes: z.number(),
   levels: z.object({ watch: z.number(), act: z.number(), clear: z.number() }),
   evaluation: z.object({
     residents: z.number(),
     residentWeeks: z.number(),
     episodes: z.number(),
+    predictedShare: z.number(),
     horizons: z.array(Horizon),
     shipped: Point,
+    curve: z.array(Point),
+    subgroups: z.array(Subgroup),
   }),
-  intendedUse: z.string(),
-  limits: z.array(z.string()),
-  statement: z.string(),
+  missing: z
+    .array(
+      z.object({
+        without: z.string().nullable(),
+        predictedShare: z.number(),
+        alerts: z.object({ episodes: z.number(), caught: z.number(), falsePerWeek: z.number() }),
+      }),
+    )
+    .optional(),
+  adaptation: z
+    .object({
+      residents: z.number(),
+      days: z.number(),
+      episodes: z.number(),
+      plain: Arm,
+      fitted: Arm,
+      equal: Arm,
+      difference: z.object({ sensitivity: Interval, falsePerWeek: Interval, sensitivityAtEqual: Interval }),
+    })
+    .optional(),
+  intendedUse: Words,
+  method: z.object({ outcome: Words, predictors: Words, missing: Words, building: Words, levels: Words, intervals: Words }),
+  limits: z.array(Words),
+  statement: Words,
 });
 export type ModelCard = z.infer<typeof CardSchema>;
 

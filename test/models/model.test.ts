@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { featuresAt, loadModel, ResidentWindow } from '../../models/index.ts';
+import { featuresAt, loadModel, ResidentWindow, WATCHED_PROFILES } from '../../models/index.ts';
 import { HOUR, MINUTE, quiet, START } from './resident.ts';
 
 const directory = path.resolve(import.meta.dirname, '../../models/facility');
@@ -57,15 +57,32 @@ describe('risk of a resident', () => {
   });
 });
 
-test('its card names data, split, figures on unseen facilities, limits and that it is no medical device', () => {
+describe('its card', () => {
   const card = JSON.parse(readFileSync(path.join(directory, 'card.json'), 'utf8'));
-  expect(card).toMatchObject({ name: model.name, version: model.version, levels: model.levels });
-  expect(card.data).toContain('simulated residents');
-  expect(card.command).toMatch(/^npm run train -- facility /);
-  for (const horizon of card.evaluation.horizons) {
-    expect(horizon.auprc).toBeGreaterThan(horizon.prevalence);
-    expect(horizon.alerts).toHaveLength(3);
-  }
-  const text = readFileSync(path.join(directory, 'card.md'), 'utf8');
-  expect(text).toContain('no review as a medical device');
+  test('names data, split, figures on unseen facilities, limits and that it is no medical device, in both languages', () => {
+    expect(card).toMatchObject({ name: model.name, version: model.version, levels: model.levels });
+    expect(card.data.en).toContain('simulated residents');
+    expect(card.data.ja).toContain('シミュレーションの入居者');
+    expect(card.command).toMatch(/^npm run train -- facility /);
+    expect(card.statement).toEqual({
+      ja: expect.stringContaining('医療機器としての審査は受けていません'),
+      en: expect.stringContaining('no medical-device review'),
+    });
+    const text = readFileSync(path.join(directory, 'card.md'), 'utf8');
+    for (const sentence of Object.values(card.statement)) expect(text).toContain(sentence);
+  });
+  test('has every network that was tried and the one that is shipped, and per horizon ranking, calibration and what each missing device costs', () => {
+    expect(card.tried.map(({ kind }: { kind: string }) => kind)).toEqual(['logistic', 'perceptron', 'tcn']);
+    expect(card.tried.map(({ kind }: { kind: string }) => kind)).toContain(card.chosen);
+    for (const horizon of card.evaluation.horizons) {
+      expect(horizon.auprc).toBeGreaterThan(horizon.prevalence);
+      expect(horizon.auprcInterval[0]).toBeGreaterThan(horizon.prevalence);
+      expect(horizon.calibrationLine.slope).toBeGreaterThan(0.7);
+      expect(horizon.alerts).toHaveLength(3);
+      expect(horizon.withoutDevice.map(({ profile }: { profile: string }) => profile)).toEqual(WATCHED_PROFILES);
+    }
+    expect(card.missing.map(({ without }: { without: string | null }) => without)).toEqual([null, ...WATCHED_PROFILES]);
+    expect(card.adaptation.difference.sensitivityAtEqual).toHaveLength(2);
+    expect(card.evaluation.subgroups.length).toBeGreaterThan(4);
+  });
 });
