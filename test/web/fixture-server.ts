@@ -22,6 +22,7 @@ import { benchFixture } from './bench-fixtures.ts';
 import { type Facts, facts } from './fixtures.ts';
 import { learningFacts } from './learning-facts.ts';
 import { sessionFor } from './world-facts.ts';
+import { phrStand } from './phr-facts.ts';
 
 export interface FixtureHub {
   url: string;
@@ -93,7 +94,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       const found = failing.find(({ prefix }) => at.startsWith(prefix));
       if (found?.status === 403) return context.json(problem('not-allowed', '権限がありません。', 'You have no right.'), 403);
       if (found) return context.json(problem('broken', '少し待って、もう一度試してください。', 'Wait and try again.'), found.status as 500);
-      if (!hub.session && !at.startsWith('/api/session'))
+      if (!hub.session && !at.startsWith('/api/session') && !at.startsWith('/api/shared'))
         return context.json(problem('not-signed-in', 'サインインしてください。', 'Sign in.'), 401);
     }
     return next();
@@ -273,6 +274,17 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
   let bench = benchFixture();
   app.all('/api/bench/*', context => new Hono().route('/api/bench', bench.routes).fetch(context.req.raw));
   app.route('/api', api);
+  app.route(
+    '/api',
+    accessFixture(() => hub.session?.roles.map(({ role }) => role) ?? []),
+  );
+  app.route(
+    '/api',
+    phrStand(
+      () => hub.facts.phr,
+      () => hub.facts.timeline,
+    ),
+  );
   app.get('/fhir/R4/Patient', context => context.json(hub.facts.patients));
   app.get('/fhir/R4/:type', context => context.json({ resourceType: 'Bundle', type: 'searchset' }));
   app.get('/health/ready', context => context.json(hub.facts.readiness));

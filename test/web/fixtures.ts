@@ -11,6 +11,7 @@ import { consultationFacts } from './consultation-facts.ts';
 import { dayFacts } from './day-facts.ts';
 import { deviceFacts } from './device-facts.ts';
 import { floorFacts } from './floor-facts.ts';
+import { type PhrFacts, phrFacts } from './phr-facts.ts';
 import { recordFacts } from './record-facts.ts';
 import { type Ago, MINUTE, people, roleAt } from './world-facts.ts';
 
@@ -34,6 +35,7 @@ export interface Facts {
   people: PersonView[];
   patients: object;
   readiness: object;
+  phr: PhrFacts;
 }
 
 /** All facts, with times around `now` (ms since 1970). */
@@ -46,6 +48,7 @@ export function facts(now: number): Facts {
     ...floor,
     ...deviceFacts(ago),
     day: dayFacts(now, ago, floor.alerts[0]!),
+    phr: phrFacts(ago),
     people: (Object.keys(people) as PersonRole[]).map((role, index) => ({
       account: `a${index}`,
       name: people[role].name,

@@ -9,6 +9,8 @@ import './pages/alerts.ts';
 import './pages/places.ts';
 import './pages/residents.ts';
 import './pages/care.ts';
+import './pages/own-record.ts';
+import './pages/access.ts';
 import './pages/devices.ts';
 import './pages/maker.ts';
 

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { PersonRole } from '../../../hub/identity/actor.ts';
 import { RUN } from '../bench-fixtures.ts';
+import { SHARE_TOKEN } from '../phr-facts.ts';
 import { built, DESK, forgetComplaints, go, hub, open, overflow, PHONE, page, shot, shots, violations } from './stand.ts';
 
 const pages: { name: string; at: string; role: PersonRole | null; ready: string }[] = [
@@ -12,6 +13,11 @@ const pages: { name: string; at: string; role: PersonRole | null; ready: string 
   { name: 'first', at: '/first#a-token-that-is-long-enough', role: null, ready: 'form' },
   { name: 'today', at: '/today', role: 'patient', ready: '[data-testid=prepare]' },
   { name: 'record', at: '/record', role: 'patient', ready: '.timeline' },
+  { name: 'import', at: '/record/import', role: 'patient', ready: '[data-testid=import-take]' },
+  { name: 'keep', at: '/record/keep', role: 'patient', ready: '[data-testid=kept]' },
+  { name: 'links', at: '/links', role: 'patient', ready: '[data-testid=share-open]' },
+  { name: 'shared', at: `/shared#${SHARE_TOKEN}`, role: null, ready: '[data-testid=shared-pin]' },
+  { name: 'erasures', at: '/erasures', role: 'administrator', ready: '[data-testid=wish-answer]' },
   { name: 'sharing', at: '/sharing', role: 'patient', ready: '[data-testid=sharing-stop-shima]' },
   { name: 'worklist', at: '/worklist', role: 'doctor', ready: '[data-testid=open-room]' },
   { name: 'documents', at: '/documents', role: 'doctor', ready: '[data-testid=delivery-d1]' },

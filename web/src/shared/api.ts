@@ -47,8 +47,11 @@ export async function request<T>(method: Method, path: string, body?: unknown, s
       method,
       credentials: 'same-origin',
       signal,
-      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': body instanceof Blob ? 'application/octet-stream' : 'application/json' }),
+      },
+      body: body === undefined || body instanceof Blob ? (body as Blob | undefined) : JSON.stringify(body),
     });
   } catch (cause) {
     if (signal?.aborted) throw cause;
@@ -96,5 +99,7 @@ export const api = {
   get: <T>(path: string, signal?: AbortSignal) => request<T>('GET', path, undefined, signal),
   post: <T = unknown>(path: string, body: unknown = {}) => request<T>('POST', path, body),
   put: <T = unknown>(path: string, body: unknown) => request<T>('PUT', path, body),
+  /** A file or a part of one. */
+  putBytes: <T = unknown>(path: string, body: Blob) => request<T>('PUT', path, body),
   delete: <T = unknown>(path: string) => request<T>('DELETE', path),
 };

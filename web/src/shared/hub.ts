@@ -47,5 +47,39 @@ export type {
   RefusalView,
 } from '../../../hub/ingest/contract.ts';
 export type { LearningView, ModelVersionView, PersonValueView } from '../../../hub/learning/contract.ts';
-export type { AuditView, DeliveryView, SharingView, TimelineEntry, TimelinePage } from '../../../hub/records/contract.ts';
+export type {
+  DownloadView,
+  ErasureFacts,
+  ErasureView,
+  ImportView,
+  LookView,
+  RequestView,
+  SharedView,
+  ShareMade,
+  ShareView,
+} from '../../../hub/phr/contract.ts';
+export type {
+  AreaView,
+  AuditView,
+  Category,
+  DeliveryView,
+  DocumentView,
+  DraftView,
+  ElsewhereView,
+  EmergencySummary,
+  EntitledView,
+  FoundPerson,
+  GrantView,
+  Notices,
+  OpenedView,
+  ProxyView,
+  SectionView,
+  Shareable,
+  SharingRule,
+  SharingRules,
+  SharingView,
+  SummaryLine,
+  TimelineEntry,
+  TimelinePage,
+} from '../../../hub/records/contract.ts';
 export type { DayView, LiveEvents, LiveVitals, Series } from '../../../hub/vitals/contract.ts';
