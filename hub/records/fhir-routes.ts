@@ -5,6 +5,7 @@ import type { Bundle, OperationOutcome, Resource } from '@medplum/fhirtypes';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { parseJson } from '../http/index.ts';
 import { Problem, problemOf } from '../http/problem.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { capabilityStatement } from './capability.ts';
@@ -96,12 +97,7 @@ async function bodyOf(context: Context<HubEnv>): Promise<unknown> {
     return form;
   }
   if (!JSON_TYPES.has(kind)) throw unsupported(415, 'application/fhir+json');
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch (cause) {
-    throw new Problem(400, 'not-json', { ja: '送られた内容が JSON ではありません。', en: 'The body is not JSON.' }, { cause });
-  }
+  const body = parseJson(text);
   if (typeof body !== 'object' || body === null)
     throw new Problem(400, 'not-json', { ja: '送られた内容が JSON の形ではありません。', en: 'The body is no JSON object.' });
   return body;
