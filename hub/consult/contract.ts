@@ -74,6 +74,8 @@ export interface CardView {
   registeredYear: number | null;
   /** data: URL of the record's photo. */
   photo: string | null;
+  /** When the card (HPKI), the registration and the facility were last seen to hold; null: never by card. */
+  licence: { certificateUntil: string; certificateSeen: string; registrationSeen: string; affiliationSeen: string | null } | null;
 }
 
 /** GET/PUT /api/consult/encounters/:id/note; POST …/note/sign. SOAP, all in the doctor's words. */

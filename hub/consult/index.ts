@@ -6,6 +6,7 @@ import type { Namespace } from 'socket.io';
 import type { Config } from '../config.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import { type Person, service } from '../identity/actor.ts';
+import { licenceOf } from '../identity/index.ts';
 import { type Records, RIGHTS_CHANNEL } from '../records/records.ts';
 import type { Database, FileStore } from '../store/index.ts';
 import { Consultations, type NoteState } from './consultations.ts';
@@ -126,7 +127,10 @@ export async function startConsult(deps: ConsultDeps): Promise<Consult> {
   });
   const refusals = attachSignalling({ namespace, limits, log, open: roomOf, askStill: stills.ask });
   return {
-    routes: consultRoutes({ consultations, records, changed }).route('/stills', stills.routes),
+    routes: consultRoutes({ consultations, records, changed, licenceOf: reference => licenceOf(database, reference) }).route(
+      '/stills',
+      stills.routes,
+    ),
     workers: workers.list,
     changed,
     request: (actor, asked) => requestConsultation(records, actor, asked, new Date()),

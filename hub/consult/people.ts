@@ -37,6 +37,7 @@ export async function invitable(repository: Repository, practitioner: string): P
 export async function cardOf(
   repository: Repository,
   person: { reference: string; role: PersonRole; organizationName: string; name: string },
+  licence: CardView['licence'],
 ) {
   const practitioner = await repository.read('Practitioner', person.reference.replace(/^Practitioner\//, ''));
   const registered = practitioner.qualification?.find(each => each.period?.start)?.period?.start;
@@ -48,6 +49,13 @@ export async function cardOf(
     organizationName: person.organizationName,
     registeredYear: registered ? Number(registered.slice(0, 4)) : null,
     photo: photo ? `data:${photo.contentType};base64,${photo.data}` : null,
+    // The number and the certificate's serial are the doctor's own affair.
+    licence: licence && {
+      certificateUntil: licence.certificateUntil,
+      certificateSeen: licence.certificateSeen,
+      registrationSeen: licence.registrationSeen,
+      affiliationSeen: licence.affiliationSeen,
+    },
   };
   return card;
 }

@@ -6,7 +6,7 @@ import type { HubEnv } from '../http/server-types.ts';
 import { requireRole } from '../identity/actor.ts';
 import type { Records } from '../records/records.ts';
 import type { Consultations } from './consultations.ts';
-import { type Invitable, Invite, NewEncounter } from './contract.ts';
+import { type CardView, type Invitable, Invite, NewEncounter } from './contract.ts';
 import { cardOf, findInvitable, INVITABLE_ROLES } from './people.ts';
 import { encounterUnknown } from './problems.ts';
 
@@ -21,6 +21,8 @@ export function consultRoutes(deps: {
   records: Records;
   /** The Encounter changed by HTTP: whoever is in its room is told. */
   changed(encounter: string): Promise<void>;
+  /** What the card of a `Practitioner/…` said. */
+  licenceOf(reference: string): Promise<CardView['licence']>;
 }): Hono<HubEnv> {
   const { consultations, records, changed } = deps;
   const routes = new Hono<HubEnv>();
@@ -43,7 +45,7 @@ export function consultRoutes(deps: {
     const view = await consultations.view(context.var.actor, context.req.param('id'));
     const person = view.participants.find(each => each.reference === `Practitioner/${context.req.param('practitioner')}`);
     if (!person) throw encounterUnknown();
-    return context.json(await cardOf(records.as(context.var.actor), person));
+    return context.json(await cardOf(records.as(context.var.actor), person, await deps.licenceOf(person.reference)));
   });
   routes.get('/people', async context => {
     requireRole(context.var.actor, ['doctor', 'specialist']);

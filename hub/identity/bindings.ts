@@ -95,3 +95,6 @@ export function openBindings(database: Database): Bindings {
     },
   };
 }
+
+/** What the card of a `Practitioner/…` said when it was last seen; null: this person never signed in by card. */
+export const licenceOf = (database: Database, reference: string) => openBindings(database).licenceOfReference(reference);

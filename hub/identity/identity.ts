@@ -55,6 +55,8 @@ export interface Identity {
   actorOf(headers: Headers, options?: { renew?: boolean }): Promise<Person | null>;
   /** The session of a request, also one whose sign-in is not finished. */
   standingOf(headers: Headers, options?: { renew?: boolean }): Promise<Standing | null>;
+  /** Who acts in a session whose sign-in is finished: with the roles of now, and for whom a guardian acts. */
+  personOf(standing: Standing): Promise<Person>;
   /** Opens a session for who has proven to be `account`, in place of the browser's former one; returns its cookies. */
   open(account: string, factors: readonly Factor[], request: Headers, peer: string): Promise<string[]>;
   close(headers: Headers): Promise<string[]>;
@@ -83,6 +85,8 @@ export interface IdentityOptions {
   demonstration: boolean;
   /** Staff need two factors; false only in the demonstration and in tests. */
   twoFactors: boolean;
+  /** For which patient (id) a `RelatedPerson` (id) acts; null when that is over. */
+  actsFor?: (relatedPerson: string) => Promise<string | null>;
   /** Sign-ins elsewhere that are taken here. */
   providers?: Partial<Record<ProviderId, OidcProvider>>;
   log: Logger;
@@ -130,6 +134,13 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     return { account, session: session.id, factors: held, step, confirmed: session.confirmed ?? session.createdAt };
   }
 
+  async function acting(standing: Standing): Promise<Person> {
+    const person = personOf(standing, await people.roles(standing.account));
+    if (!person.reference?.startsWith('RelatedPerson/')) return person;
+    const patient = await options.actsFor?.(person.reference.slice('RelatedPerson/'.length));
+    return patient ? { ...person, actsFor: patient } : person;
+  }
+
   async function enrolled(account: string): Promise<boolean> {
     const { password, totp } = await factors.of(account);
     return (password && totp) || (await passkeys.list(account)).length > 0;
@@ -165,8 +176,9 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     async actorOf(headers, how) {
       const standing = await standingOf(headers, how);
       if (!standing || standing.step) return null;
-      return personOf(standing, await people.roles(standing.account));
+      return acting(standing);
     },
+    personOf: acting,
     async open(account, proven, request, peer) {
       const answer = await signIn.api.openSession({
         headers: headersFor(request, peer),
@@ -264,5 +276,5 @@ export async function requirePerson(identity: Identity, headers: Headers): Promi
   const standing = await identity.standingOf(headers);
   if (!standing) throw notSignedIn();
   if (standing.step) throw unfinished(standing.step);
-  return personOf(standing, await identity.people.roles(standing.account));
+  return identity.personOf(standing);
 }

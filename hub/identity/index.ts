@@ -15,6 +15,7 @@ export {
 } from './actor.ts';
 export { appRoutes } from './app-routes.ts';
 export { type Authority, type Issued, openAuthority } from './authority.ts';
+export { licenceOf } from './bindings.ts';
 export { type Identity, type IdentityOptions, openIdentity, type Proof } from './identity.ts';
 export { openLinks } from './links.ts';
 export { oauthRoutes, smartConfiguration } from './oauth-routes.ts';

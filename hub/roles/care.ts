@@ -47,6 +47,7 @@ import { learningRoutes } from '../learning/index.ts';
 import { phrRoutes, sharedRoutes } from '../phr/index.ts';
 import { currentModel, predictionsOf } from '../predict/index.ts';
 import {
+  actsFor,
   documentRoutes,
   draftRoutes,
   emergencyRoutes,
@@ -86,6 +87,7 @@ await runRole('care', async context => {
     demonstration: config.demonstration,
     twoFactors: config.twoFactors,
     providers: config.providers,
+    actsFor: relatedPerson => actsFor(records, relatedPerson),
     log,
   });
   const signing = await openSigning({ config, seed: secrets.documents, log });

@@ -36,6 +36,18 @@ export const routes: Route[] = [
   { path: '/enrol', title: { ja: 'はじめの設定', en: 'Set up sign-in' }, page: page(() => import('./pages/entry/Enrol.svelte')) },
   { path: '/second', title: { ja: 'もう一つの確認', en: 'Second factor' }, page: page(() => import('./pages/entry/Second.svelte')) },
   {
+    path: '/apps',
+    title: { ja: 'アプリと連携先', en: 'Apps and partners' },
+    roles: ['administrator'],
+    page: page(() => import('./pages/account/Apps.svelte')),
+  },
+  {
+    path: '/authorize',
+    title: { ja: 'アプリの許可', en: 'Allow an app' },
+    roles: EVERYONE,
+    page: page(() => import('./pages/account/Authorize.svelte')),
+  },
+  {
     path: '/account',
     title: { ja: '私のアカウント', en: 'My account' },
     roles: EVERYONE,
@@ -261,6 +273,7 @@ export const navigation: Record<PersonRole, Entry[]> = {
     { path: '/state', icon: 'pulse' },
     { path: '/organizations', icon: 'floor' },
     { path: '/people', icon: 'people' },
+    { path: '/apps', icon: 'device' },
     { path: '/audit', icon: 'eye' },
   ],
 };

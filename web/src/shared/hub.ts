@@ -24,6 +24,8 @@ export type { EncounterStatus, EncounterView, Invitable, NoteView, ParticipantVi
 export type { ProblemBody, Text } from '../../../hub/http/problem.ts';
 export type { Factor, PersonRole, RoleAt } from '../../../hub/identity/actor.ts';
 export type {
+  AppView,
+  AskedView,
   FactorsView,
   LicenceView,
   LinkView,
