@@ -1,5 +1,6 @@
 // What /fhir/R4 can do, as a CapabilityStatement that is made from the same tables the server works by.
 import type { CapabilityStatement, CapabilityStatementRestResource } from '@medplum/fhirtypes';
+import { AUDIT_CAPABILITY } from './audit-event.ts';
 import { type Definitions, type KeptType, type Parameter, RESOURCE_TYPES } from './definitions.ts';
 import { INTERACTIONS, OPERATIONS } from './fhir-router.ts';
 import { MODIFIERS, ORDERED, PREFIXES } from './search-request.ts';
@@ -32,39 +33,53 @@ export function capabilityStatement(definitions: Definitions, url: string, date:
           cors: false,
           description: 'Signed-in people only. Role, relation to the patient and the patient’s consent decide; every access is audited.',
         },
-        resource: RESOURCE_TYPES.map(type => ({
-          type,
-          interaction: codes.filter(code => !isSystem(code)).map(code => ({ code: code as TypeInteraction })),
-          versioning: 'versioned-update',
-          readHistory: true,
-          updateCreate: false,
-          conditionalCreate: true,
-          conditionalRead: 'full-support',
-          conditionalUpdate: true,
-          conditionalDelete: 'single',
-          searchInclude: [`${type}:*`, ...references(definitions, type).map(([code]) => `${type}:${code}`)],
-          searchRevInclude: pointingAt(definitions, type),
-          searchParam: [...definitions.parameters(type)].map(([name, parameter]) => ({
-            name,
-            definition: parameter.url,
-            type: parameter.type,
-            documentation: takes(parameter),
+        resource: [
+          ...RESOURCE_TYPES.map((type): CapabilityStatementRestResource => ({
+            type,
+            interaction: codes.filter(code => !isSystem(code)).map(code => ({ code: code as TypeInteraction })),
+            versioning: 'versioned-update',
+            readHistory: true,
+            updateCreate: false,
+            conditionalCreate: true,
+            conditionalRead: 'full-support',
+            conditionalUpdate: true,
+            conditionalDelete: 'single',
+            searchInclude: [`${type}:*`, ...references(definitions, type).map(([code]) => `${type}:${code}`)],
+            searchRevInclude: pointingAt(definitions, type),
+            searchParam: [...definitions.parameters(type)].map(([name, parameter]) => ({
+              name,
+              definition: parameter.url,
+              type: parameter.type,
+              documentation: takes(parameter),
+            })),
+            operation: [VALIDATE, ...OPERATIONS.filter(operation => operation.type === type)].map(({ name, definition }) => ({
+              name,
+              definition,
+            })),
           })),
-          operation: [VALIDATE, ...OPERATIONS.filter(operation => operation.type === type)].map(({ name, definition }) => ({
-            name,
-            definition,
-          })),
-        })),
+          AUDIT_CAPABILITY,
+        ],
         interaction: system.map(code => ({ code })),
         searchParam: [...definitions.parameters('Patient')]
           .filter(([name]) => name.startsWith('_'))
           .map(([name, { url: definition, type }]) => ({ name, definition, type })),
         compartment: ['http://hl7.org/fhir/CompartmentDefinition/patient'],
         operation: EXPORTS,
+        extension: [{ url: WEBSOCKET, valueUri: `${url.replace(/^http/, 'ws')}/subscriptions` }],
       },
     ],
   };
 }
+
+/** Where a Subscription's websocket is (subscriptions/socket.ts). */
+const WEBSOCKET = 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket';
+/** Each subscriber's own (subscriptions/routes.ts); criteria is a search of one type, channels are rest-hook and websocket. */
+const SUBSCRIPTION: CapabilityStatementRestResource = {
+  type: 'Subscription',
+  documentation: 'Of the own account only. channel.type rest-hook (https) or websocket; payload absent or application/fhir+json.',
+  interaction: (['create', 'read', 'update', 'delete', 'search-type'] as const).map(code => ({ code })),
+  versioning: 'versioned',
+};
 
 /** Bulk Data Access 2.0 (export/routes.ts). */
 const EXPORTS = [

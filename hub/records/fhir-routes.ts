@@ -8,6 +8,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { parseJson } from '../http/index.ts';
 import { Problem, problemOf } from '../http/problem.ts';
 import type { HubEnv } from '../http/server-types.ts';
+import { auditEventRoutes } from './audit-event.ts';
 import { capabilityStatement } from './capability.ts';
 import { RouterRepository } from './fhir-repository.ts';
 import { fhirRouter } from './fhir-router.ts';
@@ -30,6 +31,7 @@ export function fhirRoutes({ records }: { records: OpenRecords }): Hono<HubEnv> 
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: context => refused(context, tooLarge()) }));
 
   app.get('/metadata', context => answer(context, 200, capabilityStatement(definitions, baseOf(context.req.url), new Date())));
+  app.route('/', auditEventRoutes({ records }));
   app.all('*', async context => {
     const { req } = context;
     const accept = req.header('accept');

@@ -351,6 +351,8 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
   'GET /fhir/R4/$export-status/:id': { path: `/fhir/R4/$export-status/${NOBODY}`, status: 404 },
   'DELETE /fhir/R4/$export-status/:id': { path: `/fhir/R4/$export-status/${NOBODY}`, status: 404 },
   'GET /fhir/R4/$export-file/:id/:file': { path: `/fhir/R4/$export-file/${NOBODY}/Patient.ndjson`, status: 404 },
+  'GET /fhir/R4/AuditEvent': { path: `/fhir/R4/AuditEvent?patient=${it.patient}`, ...onlyAdministrator() },
+  'GET /fhir/R4/AuditEvent/:id': { path: '/fhir/R4/AuditEvent/999999999', status: 403, other: { patient: 404, administrator: 404 } },
   'GET /fhir/R4/metadata': { path: '/fhir/R4/metadata', status: 200 },
   'GET /fhir/R4/*': { path: `/fhir/R4/Patient/${it.patient}`, status: 403 },
 });

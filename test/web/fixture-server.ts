@@ -18,11 +18,12 @@ import type { BenchMessage, Credentials } from '../../hub/ingest/contract.ts';
 import type { PersonValueView } from '../../hub/learning/contract.ts';
 import type { TimelineEntry, TimelinePage } from '../../hub/records/contract.ts';
 import type { LiveVitals } from '../../hub/vitals/contract.ts';
+import { accessFixture } from './access-facts.ts';
 import { benchFixture } from './bench-fixtures.ts';
 import { type Facts, facts } from './fixtures.ts';
 import { learningFacts } from './learning-facts.ts';
-import { sessionFor } from './world-facts.ts';
 import { phrStand } from './phr-facts.ts';
+import { sessionFor } from './world-facts.ts';
 
 export interface FixtureHub {
   url: string;
@@ -273,7 +274,6 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     );
   let bench = benchFixture();
   app.all('/api/bench/*', context => new Hono().route('/api/bench', bench.routes).fetch(context.req.raw));
-  app.route('/api', api);
   app.route(
     '/api',
     accessFixture(() => hub.session?.roles.map(({ role }) => role) ?? []),
@@ -285,6 +285,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       () => hub.facts.timeline,
     ),
   );
+  app.route('/api', api);
   app.get('/fhir/R4/Patient', context => context.json(hub.facts.patients));
   app.get('/fhir/R4/:type', context => context.json({ resourceType: 'Bundle', type: 'searchset' }));
   app.get('/health/ready', context => context.json(hub.facts.readiness));

@@ -67,6 +67,24 @@ export const routes: Route[] = [
     page: page(() => import('./pages/patient/Sharing.svelte')),
   },
   {
+    path: '/looked',
+    title: { ja: '誰が見たか', en: 'Who has looked' },
+    roles: ['patient'],
+    page: page(() => import('./pages/patient/Looked.svelte')),
+  },
+  {
+    path: '/emergency',
+    title: { ja: '緊急閲覧', en: 'Emergency access' },
+    roles: ['doctor', 'specialist', 'caregiver', 'manager'],
+    page: page(() => import('./pages/emergency/Emergency.svelte')),
+  },
+  {
+    path: '/emergency/reviews',
+    title: { ja: '緊急と災害', en: 'Emergencies' },
+    roles: ['administrator'],
+    page: page(() => import('./pages/emergency/Reviews.svelte')),
+  },
+  {
     path: '/worklist',
     title: { ja: '今日の診察', en: 'Worklist' },
     roles: ['doctor'],
@@ -246,10 +264,12 @@ export const navigation: Record<PersonRole, Entry[]> = {
   doctor: [
     { path: '/worklist', icon: 'list' },
     { path: '/documents', icon: 'record' },
+    { path: '/emergency', icon: 'act' },
   ],
   specialist: [
     { path: '/inbox', icon: 'inbox' },
     { path: '/documents', icon: 'record' },
+    { path: '/emergency', icon: 'act' },
   ],
   caregiver: [
     { path: '/floor', icon: 'floor' },
