@@ -55,6 +55,7 @@ const Environment = z.object({
   HUB_TSA_CA: z.string().optional(),
   FHIR_PACKAGES: z.string().optional(),
   FHIR_UNKNOWN_PROFILE: z.enum(['warning', 'error']).default('warning'),
+  FHIR_SUBSCRIPTION_HOSTS: z.string().default(''),
   HUB_VAPID_PRIVATE_KEY: z
     .string()
     .regex(/^[\w-]{43}$/)
@@ -134,6 +135,8 @@ export interface Config {
   signing: { signerUrl?: string; signerCa?: string; fallback: 'local' | 'refuse'; stampUrl?: string; stampCa?: string };
   /** FHIR packages whose profiles resources are held to, a folder for what is worked out of them, and what an unknown profile is. */
   packages: { folder?: string; cache: string; unknown: 'warning' | 'error' };
+  /** Hosts (`name` or `name:port`) that a subscription's rest-hook may lead to although they are inside the own network or without TLS. */
+  subscriptionHosts: string[];
   /** Web Push: the hub's own key (base64url), who runs it, and origins of push services besides the browsers' own. */
   push: { privateKey?: string; subject?: string; services: string[] };
   /** Server and sender for e-mail; without both, e-mail is no way to page. */
@@ -234,6 +237,9 @@ export function readConfig(environment: Record<string, string | undefined> = pro
       cache: path.join(dataDirectory, 'fhir-packages'),
       unknown: env.FHIR_UNKNOWN_PROFILE,
     },
+    subscriptionHosts: env.FHIR_SUBSCRIPTION_HOSTS.split(',')
+      .map(host => host.trim().toLowerCase())
+      .filter(Boolean),
     push: {
       privateKey: env.HUB_VAPID_PRIVATE_KEY,
       subject: env.HUB_VAPID_SUBJECT,

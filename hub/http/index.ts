@@ -1,7 +1,7 @@
 // The HTTP and socket.io face of the hub.
 export { type AppOptions, makeApp } from './app.ts';
 export { keepCertificate } from './certificate.ts';
-export type { Doors } from './guard.ts';
+export { type Doors, refusalOf } from './guard.ts';
 export { type Checks, healthRoutes, type PartHealth } from './health.ts';
 export { parseJson } from './json.ts';
 export { notAllowed, notFound, notSignedIn, Problem, type ProblemBody, type Text } from './problem.ts';

@@ -21,5 +21,6 @@ export { CATEGORY_SYSTEM } from './provisions.ts';
 export { actsFor } from './proxies.ts';
 export type { Action, Category, Records, Repository, Resident } from './records.ts';
 export { recordRoutes } from './routes.ts';
+export { attachSubscriptions, startSubscriptions, subscriptionRoutes } from './subscriptions/index.ts';
 export * from './systems.ts';
 export { isTimelineKind, type TimelineQuery, timelineOf, visibleTimeline } from './timeline.ts';

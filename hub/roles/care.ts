@@ -72,6 +72,7 @@ import { doorOf } from './door.ts';
 import { present } from './presence.ts';
 import { type RoleContext, runRole } from './role.ts';
 import { stateRoutes } from './state.ts';
+import { openSubscriptions } from './subscriptions.ts';
 import { maySee, organizationName, whoIs } from './who-is.ts';
 
 await runRole('care', async context => {
@@ -115,7 +116,11 @@ await runRole('care', async context => {
   const door = await doorOf(config, authority, log);
   const { server, doors, proxied, trust } = door;
   const sockets = openSockets(server, identity.actorOf, { doors, proxied });
-  const recheck = () => void sockets.recheck();
+  const subscriptions = await openSubscriptions(context, { records, identity, server, doors });
+  const recheck = () => {
+    void sockets.recheck();
+    void subscriptions.recheck();
+  };
   await database.listen(SESSIONS_CHANNEL, recheck, recheck);
   // After identity has forgotten the roles it remembered: it listened first.
   await database.listen(ROLES_CHANNEL, recheck, recheck);
@@ -216,6 +221,7 @@ await runRole('care', async context => {
           files: await openFiles({ dataDirectory: config.dataDirectory, area: 'export', key: secrets.files }),
         }),
       ],
+      ['/fhir/R4', subscriptions.routes],
       ['/fhir/R4', fhirRoutes({ records })],
     ],
   });
@@ -230,6 +236,7 @@ await runRole('care', async context => {
     async close() {
       await stopAlerts();
       await emergencies.close();
+      await subscriptions.close();
       await sealer.close();
       reach.close();
       await stopCoverage();

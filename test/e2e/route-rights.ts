@@ -19,6 +19,7 @@ import {
   noteRoutes,
   recordRoutes,
 } from '../../hub/records/index.ts';
+import { subscriptionRoutes } from '../../hub/records/subscriptions/index.ts';
 import { stateRoutes } from '../../hub/roles/state.ts';
 import { vitalsRoutes } from '../../hub/vitals/index.ts';
 import type { ForeignFacility } from './foreign-facility.ts';
@@ -51,7 +52,7 @@ const AREAS = {
   '/api/phr': [phrRoutes(nothing)],
   '/api/shared': [sharedRoutes(nothing)],
   '/api/emergency': [emergencyRoutes(nothing)],
-  '/fhir/R4': [exportRoutes(nothing), fhirRoutes(nothing)],
+  '/fhir/R4': [exportRoutes(nothing), subscriptionRoutes(nothing), fhirRoutes(nothing)],
 };
 
 /** `METHOD /path/:parameter` of every route below /api and /fhir. */
@@ -327,6 +328,25 @@ export const rightsAt = (it: ForeignFacility): Record<string, Right> => ({
     body: { organization: NOBODY, allow: false },
     status: 403,
     other: { patient: 404 },
+  },
+  // Of a subscription that is not there: whoever could have one hears that, all others that they may not.
+  'GET /fhir/R4/Subscription': { path: '/fhir/R4/Subscription', status: 200, other: { maker: 403, administrator: 403 } },
+  'POST /fhir/R4/Subscription': { path: '/fhir/R4/Subscription', body: {}, status: 422, other: { maker: 403, administrator: 403 } },
+  'GET /fhir/R4/Subscription/:id': {
+    path: `/fhir/R4/Subscription/${NOBODY}`,
+    status: 404,
+    other: { maker: 403, administrator: 403 },
+  },
+  'PUT /fhir/R4/Subscription/:id': {
+    path: `/fhir/R4/Subscription/${NOBODY}`,
+    body: {},
+    status: 404,
+    other: { maker: 403, administrator: 403 },
+  },
+  'DELETE /fhir/R4/Subscription/:id': {
+    path: `/fhir/R4/Subscription/${NOBODY}`,
+    status: 404,
+    other: { maker: 403, administrator: 403 },
   },
   // Whoever may export is told that the answer must be waited for (400: no Prefer header).
   'GET /fhir/R4/$export': { path: '/fhir/R4/$export?purpose=HOPERAT', ...onlyAdministrator(400) },
