@@ -10,10 +10,11 @@ import { openDefinitions } from './definitions.ts';
 import { runBundle } from './fhir-batch.ts';
 import { RouterRepository } from './fhir-repository.ts';
 import { fhirRouter } from './fhir-router.ts';
+import { gathered } from './gathering.ts';
 import { problemIn } from './outcome.ts';
 import { openProfiles, type ProfileSource } from './profiles/index.ts';
 import type { Records, Repository } from './records.ts';
-import { GuardedRepository, type Identified, type RecordContext } from './repository.ts';
+import { type Creation, GuardedRepository, type Identified, type RecordContext } from './repository.ts';
 import { residentsOf } from './residents.ts';
 import { type Cursors, openCursors } from './search-cursor.ts';
 import type { RecordTables } from './tables.ts';
@@ -42,7 +43,8 @@ export async function openRecords({
 }): Promise<OpenRecords> {
   const begun = performance.now();
   const connection = database.kysely.withTables<RecordTables>();
-  const context: RecordContext = { connection, definitions: openDefinitions(), profiles: openProfiles(packages), now };
+  const creating = gathered((wishes: Creation[]) => GuardedRepository.createTogether(context, wishes));
+  const context: RecordContext = { connection, definitions: openDefinitions(), profiles: openProfiles(packages), now, creating };
   log.debug({ ms: Math.round(performance.now() - begun) }, 'record opened');
   const router = fhirRouter();
   const cursors = openCursors(connection);

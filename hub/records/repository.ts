@@ -9,13 +9,14 @@ import { type AuditEntry, wordsFor, writeAudit } from './audit.ts';
 import { isWithheld } from './compartment.ts';
 import { groundsOf, inOwnName, looksAsPatient, mayWriteSetup, PATIENT_WRITES, type SetupFacts, setupSeen } from './consent.ts';
 import type { Definitions } from './definitions.ts';
+import { mustNotBeConfirmed } from './documents/fixed.ts';
 import { type HistoryAsked, versionsOf } from './history.ts';
 import type { Profiles } from './profiles/index.ts';
-import { type Action, CATEGORIES } from './records.ts';
+import { type Action, CATEGORIES, type Category } from './records.ts';
 import { relationsOf } from './relations.ts';
 import { type Found, MAX_COUNT, parseQuery, type Run, runSearch } from './search.ts';
 import type { Asked } from './search-request.ts';
-import { bury, type Change, lock, put, type Stored, type Version, versionOf } from './store.ts';
+import { bury, lock, put, type Stored, type Version, versionOf } from './store.ts';
 import { ROLE_SYSTEM } from './systems.ts';
 import type { Connection } from './tables.ts';
 import { validate } from './validation.ts';
@@ -26,6 +27,14 @@ export interface RecordContext {
   definitions: Definitions;
   profiles: Profiles;
   now: () => Date;
+  /** Creates that come in together are written together (gathering.ts): whether this one was allowed. */
+  creating(creation: Creation): Promise<boolean>;
+}
+
+/** A first version, and the view of whoever wants it written. */
+export interface Creation {
+  view: GuardedRepository;
+  next: Version;
 }
 
 export type Identified = Resource & { id: string };
@@ -84,16 +93,43 @@ export class GuardedRepository {
 
   /** @throws Problem 403, 422. With `id`, the resource gets that id, which must be free. */
   async create(resource: Resource, id: string = randomUUID()): Promise<Identified> {
-    validate(this.context, resource);
-    return this.within(inside => inside.#insert(resource, id));
+    const next = this.#first(resource, id);
+    const { patients } = next.belonging;
+    if (!this.#unit) {
+      if (!(await this.context.creating({ view: this, next }))) throw notAllowed();
+      return next.resource;
+    }
+    const [allowed] = await this.#mayCreate([next]);
+    if (!allowed) return this.#refuse('create', next.resource.resourceType, id, patients);
+    await put(this.#connection, [{ next }], this.#writer());
+    await this.#granted('create', next.resource, patients);
+    return next.resource;
   }
 
-  async #insert(resource: Resource, id: string): Promise<Identified> {
-    const next = versionOf(this.context.definitions, resource, id, 1, this.context.now());
-    if (!(await this.#mayCreate(next))) return this.#refuse('create', next.resource.resourceType, id, next.belonging.patients);
-    await put(this.#connection, [{ next }], this.#writer());
-    await this.#granted('create', next.resource, next.belonging.patients);
-    return next.resource;
+  #first(resource: Resource, id: string): Version {
+    validate(this.context, resource);
+    return versionOf(this.context.definitions, resource, id, 1, this.context.now());
+  }
+
+  /** Creates of several people in one transaction: which of them were allowed. Each is decided, and audited, by itself. */
+  static async createTogether(context: RecordContext, wishes: Creation[]): Promise<boolean[]> {
+    const allowed: boolean[] = [];
+    await context.connection.transaction().execute(async connection => {
+      for (const [actor, own] of Map.groupBy(wishes.entries(), ([, { view }]) => view.actor)) {
+        const inside = new GuardedRepository(context, actor, { connection, refusals: [] });
+        const may = await inside.#mayCreate(own.map(([, { next }]) => next));
+        for (const [at, [index]] of own.entries()) allowed[index] = may[at]!;
+      }
+      const granted = wishes.flatMap(({ view, next }, index) => (allowed[index] ? [{ next, writer: view.#writer() }] : []));
+      await put(connection, granted, '');
+      await writeAudit(
+        connection,
+        wishes.map(({ view, next: { resource, belonging } }, index) =>
+          view.#entry('create', resource.resourceType, resource.id, belonging.patients, allowed[index]!),
+        ),
+      );
+    });
+    return allowed;
   }
 
   /**
@@ -101,43 +137,29 @@ export class GuardedRepository {
    * `placed` puts an entry's place on what is thrown. @throws Problem 403, 422
    */
   async createAll(given: { resource: Resource; id: string }[], placed: (index: number, error: unknown) => unknown): Promise<Identified[]> {
-    const { definitions, now } = this.context;
     const versions = given.map(({ resource, id }, index) => {
       try {
-        validate(this.context, resource);
-        return versionOf(definitions, resource, id, 1, now());
+        return this.#first(resource, id);
       } catch (error) {
         throw placed(index, error);
       }
     });
     await this.within(async inside => {
-      const allowed = new Map<string, boolean>();
       const waves = [...WAVES, null].map(type =>
-        versions.flatMap((version, index) => {
-          const own = version.resource.resourceType;
-          return (type === null ? !WAVES.includes(own) : own === type) ? [{ version, index }] : [];
+        versions.flatMap((next, index) => {
+          const own = next.resource.resourceType;
+          return (type === null ? !WAVES.includes(own) : own === type) ? [{ next, index }] : [];
         }),
       );
       for (const wave of waves) {
-        const changes: Change[] = [];
-        for (const { version: next, index } of wave) {
-          const { patients, category, withheld } = next.belonging;
-          // What belongs to the same patients in the same way is decided once.
-          const key =
-            category === 'setup' || next.resource.resourceType === 'Patient'
-              ? `${index}`
-              : JSON.stringify([patients, category, withheld, next.resource.resourceType]);
-          if (!inOwnName(inside.actor, next.resource)) allowed.set(key, false);
-          if (!allowed.has(key)) allowed.set(key, await inside.#mayCreate(next));
-          if (!allowed.get(key)) {
-            const error = await inside
-              .#refuse('create', next.resource.resourceType, next.resource.id, patients)
-              .catch((refused: unknown) => refused);
-            throw placed(index, error);
-          }
-          changes.push({ next });
+        const allowed = await inside.#mayCreate(wave.map(({ next }) => next));
+        const refused = wave[allowed.indexOf(false)];
+        if (refused) {
+          const { resource, belonging } = refused.next;
+          const refusal = inside.#refuse('create', resource.resourceType, resource.id, belonging.patients);
+          throw placed(refused.index, await refusal.catch((error: unknown) => error));
         }
-        await put(inside.connection, changes, inside.#writer());
+        await put(inside.connection, wave, inside.#writer());
       }
       await writeAudit(
         inside.connection,
@@ -206,7 +228,7 @@ export class GuardedRepository {
     const previous = await lock(this.#connection, type, id);
     if (!previous) {
       // Seeding names its own ids; for everyone else an id that is not there is a mistake.
-      if (this.actor.kind === 'service' && this.actor.name === 'setup') return this.#insert(resource, id);
+      if (this.actor.kind === 'service' && this.actor.name === 'setup') return this.create(resource, id);
       return this.#missing('update', type, id);
     }
     const next = versionOf(this.context.definitions, resource, id, previous.version + 1, this.context.now());
@@ -214,6 +236,7 @@ export class GuardedRepository {
     const patients = [...new Set([...previous.patients, ...next.belonging.patients])];
     if (!may) return this.#refuse('update', type, id, patients);
     if (previous.deleted) throw gone();
+    mustNotBeConfirmed(previous.content, this.actor);
     const expected = ifMatch ?? resource.meta?.versionId;
     if (expected !== undefined && expected !== String(previous.version))
       throw conflict(ifMatch === undefined ? 409 : 412, previous.version);
@@ -234,6 +257,7 @@ export class GuardedRepository {
       if (!previous) return inside.#missing('delete', type, id);
       if (!(await inside.#mayChange('delete', type, previous))) return inside.#refuse('delete', type, id, previous.patients);
       if (previous.deleted) throw gone();
+      mustNotBeConfirmed(previous.content, inside.actor);
       if (ifMatch !== undefined && ifMatch !== String(previous.version)) throw conflict(412, previous.version);
       await bury(inside.connection, type, id, previous, inside.#writer(), this.context.now());
       await writeAudit(inside.connection, [inside.#entry('delete', type, id, previous.patients, true)]);
@@ -329,11 +353,35 @@ export class GuardedRepository {
     return scope === 'all' || (scope !== 'none' && patients.length > 0 && patients.every(patient => patient === scope.patient));
   }
 
-  async #mayCreate(next: Version): Promise<boolean> {
-    if (!this.#inScope('create', next.resource.resourceType, next.belonging.patients)) return false;
-    if (this.#isPatient() && !PATIENT_WRITES.has(next.resource.resourceType)) return false;
+  /** Which of these the actor may create. Those of one kind are asked about together. */
+  async #mayCreate(versions: Version[]): Promise<boolean[]> {
+    const may: boolean[] = [];
+    const plain: { next: Version; index: number }[] = [];
+    for (const [index, next] of versions.entries()) {
+      const { category, patients } = next.belonging;
+      const now = this.#mayCreateAtAll(next);
+      if (now !== undefined) may[index] = now;
+      else if (category === 'setup') may[index] = await this.#mayHold('create', next);
+      else if (!patients.length) may[index] = false;
+      else plain.push({ next, index });
+    }
+    for (const group of Map.groupBy(plain, ({ next: { belonging } }) => `${belonging.category} ${belonging.withheld}`).values()) {
+      const { category, withheld } = group[0]!.next.belonging;
+      const patients = [...new Set(group.flatMap(({ next }) => next.belonging.patients))];
+      const now = this.context.now();
+      const allowed = await allowedPatients(this.#connection, this.actor, patients, category as Category, 'create', now, withheld);
+      for (const { next, index } of group) may[index] = next.belonging.patients.every(patient => allowed.has(patient));
+    }
+    return may;
+  }
+
+  /** What is decided without asking the database; undefined: it has to be asked. */
+  #mayCreateAtAll(next: Version): boolean | undefined {
+    const { resourceType } = next.resource;
+    if (!this.#inScope('create', resourceType, next.belonging.patients)) return false;
+    if (this.#isPatient() && !PATIENT_WRITES.has(resourceType)) return false;
     if (!inOwnName(this.actor, next.resource)) return false;
-    if (next.resource.resourceType !== 'Patient' || this.actor.kind === 'service') return this.#mayHold('create', next);
+    if (resourceType !== 'Patient' || this.actor.kind === 'service') return undefined;
     // A new patient has no relations yet: the organization that takes the patient on is the one that may write the first lines.
     const parties = relationsOf(next.resource, next.at).map(relation => relation.party);
     return groundsOf(this.actor, 'create').some(

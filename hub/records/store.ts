@@ -58,6 +58,8 @@ export async function lock(connection: Connection, type: string, id: string): Pr
 export interface Change {
   next: Version;
   previous?: Stored;
+  /** Who writes it, where that is not who writes the rest. */
+  writer?: string;
 }
 
 /**
@@ -66,7 +68,8 @@ export interface Change {
  */
 export async function put(connection: Connection, changes: Change[], writer: string): Promise<void> {
   if (!changes.length) return;
-  const all = changes.map(({ next, previous }) => ({
+  const all = changes.map(({ next, previous, writer: own = writer }) => ({
+    own,
     ...next,
     ...next.belonging,
     type: next.resource.resourceType,
@@ -75,19 +78,19 @@ export async function put(connection: Connection, changes: Change[], writer: str
   const replaced = all.flatMap(({ row }) => row ?? []);
   const columns = sql.raw('version, content, last_updated, deleted, patients, category, withheld');
   const source = sql`source as (select n, row, type, id, version, content::jsonb as content, last_updated, false as deleted,
-      string_to_array(patients, ',') as patients, category, withheld
+      string_to_array(patients, ',') as patients, category, withheld, writer
     from unnest(${all.map((_, n) => n)}::int[], ${all.map(({ row }) => row)}::bigint[], ${all.map(({ type }) => type)}::text[],
       ${all.map(({ resource }) => resource.id)}::text[], ${all.map(({ version }) => version)}::bigint[],
       ${all.map(({ resource }) => JSON.stringify(resource))}::text[], ${all.map(({ at }) => at.toISOString())}::timestamptz[],
       ${all.map(({ patients }) => patients.join(','))}::text[], ${all.map(({ category }) => category)}::text[],
-      ${all.map(({ withheld }) => withheld)}::boolean[])
-      v(n, row, type, id, version, content, last_updated, patients, category, withheld))`;
+      ${all.map(({ withheld }) => withheld)}::boolean[], ${all.map(({ own }) => own)}::text[])
+      v(n, row, type, id, version, content, last_updated, patients, category, withheld, writer))`;
   const made = sql`made as (insert into resources (type, id, ${columns}) select type, id, ${columns} from source where row is null returning row, type, id)`;
   const changed = sql`changed as (update resources r set (${columns}) = (s.version, s.content, s.last_updated, s.deleted, s.patients, s.category, s.withheld)
     from source s where r.row = s.row)`;
   const placed = sql`placed as (select source.n, coalesce(source.row, made.row) as row, source.type from source left join made using (type, id))`;
   const history = sql`history as (insert into resource_history (type, id, version, content, last_updated, actor)
-    select type, id, version, content, last_updated, ${writer} from source order by n)`;
+    select type, id, version, content, last_updated, writer from source order by n)`;
   const parts = [
     source,
     made,

@@ -1,7 +1,7 @@
 // The record with 100,000 resources, over HTTP with validation, consent and audit: reading, creating, searching, transactions. Beside each
 // figure what PostgreSQL itself takes for the same rows, in turns in the same run. Rates depend on what else the machine does; ratios hardly.
 // RECORDS_TOTAL and RECORDS_ROUNDS change how many resources and rounds; RECORDS_PROFILE names a folder for a CPU profile of the server.
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
@@ -31,6 +31,7 @@ const folder = mkdtempSync(path.join(tmpdir(), 'hub-bench-'));
 chmodSync(folder, 0o755);
 const postgres = await startEmbeddedPostgres(path.join(folder, 'postgres'));
 const database = openDatabase(postgres.url);
+let server: ChildProcess | undefined;
 try {
   await migrate(database, path.resolve(import.meta.dirname, '../../hub'));
   const records = await openRecords({ database, log: pino({ level: 'silent' }) });
@@ -41,11 +42,12 @@ try {
     ...{ kind: 'person', account: randomUUID(), session: randomUUID(), name: '試験 医師', reference: 'Practitioner/bench', language: 'ja' },
     roles: [{ role: 'doctor', organization: 'h0', organizationName: 'h0' }],
   };
-  const server = fork(path.join(import.meta.dirname, 'records/server.ts'), {
+  server = fork(path.join(import.meta.dirname, 'records/server.ts'), {
     execArgv: process.env.RECORDS_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.RECORDS_PROFILE}`] : [],
   });
-  server.send({ databaseUrl: postgres.url, actor });
-  const [{ port }] = (await once(server, 'message')) as [{ port: number }];
+  const running = server;
+  running.send({ databaseUrl: postgres.url, actor });
+  const [{ port }] = (await once(running, 'message')) as [{ port: number }];
   const client = clientOf(port, WRITERS);
   const ceiling = await openCeiling(postgres.url, definitions, WRITERS);
 
@@ -58,8 +60,8 @@ try {
     return answer.body;
   };
   const cpu = async () => {
-    server.send('usage');
-    const [{ cpu: seconds }] = (await once(server, 'message')) as [{ cpu: number }];
+    running.send('usage');
+    const [{ cpu: seconds }] = (await once(running, 'message')) as [{ cpu: number }];
     return seconds;
   };
   let made = 0;
@@ -142,8 +144,8 @@ try {
 
   client.close();
   await ceiling.close();
-  server.send('end');
-  await once(server, 'exit');
+  running.send('end');
+  await once(running, 'exit');
 
   /** Written by the store itself, without the audit and the checks of each: it is the figures' ground, not one of them. */
   async function fill() {
@@ -176,6 +178,7 @@ try {
     say(`filled in ${((performance.now() - begun) / 1000).toFixed(0)} s`);
   }
 } finally {
+  server?.kill();
   await database.close();
   await postgres.stop();
   rmSync(folder, { recursive: true, force: true });

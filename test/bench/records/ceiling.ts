@@ -54,8 +54,8 @@ function statementFor(version: Version): { text: string; values: unknown[] } {
       ([name, type]) => `${add(of.map(row => (row[name] instanceof Date ? (row[name] as Date).toISOString() : row[name])))}::${type}[]`,
     );
     return [
-      `t${n} as (insert into ${table} (row, type, param, ${columns.map(([name]) => name).join(', ')})
-      select made.row, $1, v.* from made, unnest(${add(of.map(row => row.param))}::text[], ${lists.join(', ')}) v)`,
+      `t${n} as (insert into ${table} (row, type, param, ${columns.map(([name]) => name).join(', ')}${table === 'search_date' ? ', long' : ''})
+      select made.row, $1, v.*${table === 'search_date' ? ', false' : ''} from made, unnest(${add(of.map(row => row.param))}::text[], ${lists.join(', ')}) v)`,
     ];
   });
   const pairs = rows.composites;
