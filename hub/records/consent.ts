@@ -68,6 +68,7 @@ const SERVICES: Readonly<Record<Service['name'], Rule>> = {
   // Says of a document that it was replaced, stamps it, and takes documents over from the shared platform.
   documents: {
     document: ['read', 'search', 'create', 'update'],
+    summary: ['read', 'search', 'create', 'update'],
     consultation: ['read', 'search', 'create', 'update'],
     vitals: ['read', 'search', 'create', 'update'],
     demographics: ['read', 'search'],

@@ -5,6 +5,7 @@ export { type DayRisk, type DaySummary, type QuantitySummary, sensorIntervals, s
 export { draftRoutes } from './documents/draft-routes.ts';
 export { Paper } from './documents/paper.ts';
 export type { ReportSources } from './documents/reports.ts';
+export { elsewhereRoutes } from './documents/elsewhere.ts';
 export { documentRoutes } from './documents/routes.ts';
 export { openSigning, type Signing } from './documents/signing.ts';
 export { startStamping } from './documents/stamping.ts';

@@ -50,6 +50,7 @@ import {
   actsFor,
   documentRoutes,
   draftRoutes,
+  elsewhereRoutes,
   emergencyRoutes,
   exportRoutes,
   fhirRoutes,
@@ -204,6 +205,7 @@ await runRole('care', async context => {
         }),
       ],
       ['/api/records', documentRoutes({ records, database, ...signing })],
+      ['/api/records', elsewhereRoutes({ config, records, database })],
       ['/api/records', draftRoutes({ records, database, ...documents })],
       ['/api/records', recordRoutes({ records, database })],
       [

@@ -1,7 +1,7 @@
 // Documents: confirmed by name, signed, on paper; what was confirmed stays as it was.
 import path from 'node:path';
 import { inflateSync } from 'node:zlib';
-import type { Bundle, Composition } from '@medplum/fhirtypes';
+import type { Bundle, Composition, DocumentReference, Provenance, Resource } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Person } from '../../hub/identity/index.ts';
@@ -57,6 +57,21 @@ describe('a confirmed note', () => {
       where type = 'Bundle' and content::text like '%夜に眠れる%'`.execute(at.database.kysely);
     expect((await at.view(at.world.doctor, id)).signature.state).toBe('good');
   });
+});
+
+test('nobody changes or deletes what was confirmed, not even who confirmed it', async () => {
+  const id = await at.signed(at.world.doctor, at.world.doctor);
+  const view = at.world.records.guarded(at.world.doctor);
+  const reference = (await view.read('DocumentReference', id)) as DocumentReference & { id: string };
+  const bundle = await view.read('Bundle', reference.content[0]!.attachment.url!.split('/')[1]!);
+  const [composition] = await at.world.records.as(at.world.doctor).search<Composition>('Composition?_count=1');
+  const [provenance] = await at.world.records.as(at.world.doctor).search<Provenance>(`Provenance?target=DocumentReference/${id}`);
+  for (const resource of [reference, bundle, composition!, provenance!] as (Resource & { id: string })[]) {
+    await expect(view.update({ ...resource, language: 'en' } as typeof resource), resource.resourceType).rejects.toMatchObject({
+      code: 'document-confirmed',
+    });
+    await expect(view.delete(resource.resourceType, resource.id)).rejects.toMatchObject({ code: 'document-confirmed' });
+  }
 });
 
 /** Text of a PDF whose fonts carry a table of characters (ToUnicode), page by page. */

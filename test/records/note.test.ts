@@ -159,7 +159,9 @@ describe('signing', () => {
       by: '山田 太郎',
       text: expect.stringContaining('照明を調整する'),
     });
-    expect(new Set(timeline.entries.map(entry => entry.kind))).toEqual(new Set(['consultation', 'document', 'observation', 'risk']));
+    expect(new Set(timeline.entries.map(entry => entry.kind))).toEqual(
+      new Set(['consultation', 'document', 'observation', 'risk', 'condition']),
+    );
 
     const again = await ask<{ error: { code: string } }>(world.doctor, 'POST', `${address}/sign`, {});
     expect([again.status, again.json.error.code]).toEqual([409, 'note-signed']);

@@ -158,7 +158,21 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
     })
     .get('/records/audit', context => context.json(hub.facts.audit))
     .get('/records/deliveries', context => context.json(hub.facts.deliveries))
-    .post('/records/deliveries/:id/retry', context => context.json({}))
+    .post('/records/deliveries/:id/:doing', context => context.json({ document: 'd1' }))
+    .get('/records/documents/:id/view', context => context.json({ ...hub.facts.document, id: context.req.param('id') }))
+    .post('/records/documents/:id/amend', context => context.json({ ...hub.facts.draft, replaces: context.req.param('id') }, 201))
+    .get('/records/drafts', context => context.json([hub.facts.draft]))
+    .post('/records/drafts', context => context.json(hub.facts.draft, 201))
+    .get('/records/drafts/:id', context => context.json(hub.facts.draft))
+    .put('/records/drafts/:id', async context => context.json({ ...hub.facts.draft, ...(await context.req.json<object>()), version: 2 }))
+    .post('/records/drafts/:id/confirm', context => context.json({ document: 'd1' }))
+    .get('/records/elsewhere/:patient', context => context.json(hub.facts.elsewhere))
+    .put('/records/elsewhere/:patient', async context => {
+      const { days } = await context.req.json<{ days: number }>();
+      hub.facts.elsewhere = { ...hub.facts.elsewhere, consentUntil: days ? new Date(Date.now() + days * 86_400_000).toISOString() : null };
+      return context.json(hub.facts.elsewhere);
+    })
+    .post('/records/elsewhere/:patient', context => context.json({ taken: 3, known: 1, refused: 0 }))
     .get('/alerts/floor', context => context.json(hub.facts.floor))
     .get('/alerts', context => context.json(hub.facts.alerts))
     .get('/alerts/budget/:facility', context => context.json(hub.facts.model))

@@ -5,11 +5,12 @@ import type { EncounterView, Invitable } from '../../hub/consult/contract.ts';
 import type { PersonRole } from '../../hub/identity/actor.ts';
 import type { PersonView } from '../../hub/identity/contract.ts';
 import type { CoverageView, DeviceView, RefusalView } from '../../hub/ingest/contract.ts';
-import type { AuditView, DeliveryView, SharingView, TimelineEntry } from '../../hub/records/contract.ts';
+import type { AuditView, DeliveryView, DocumentView, DraftView, ElsewhereView, SharingView, TimelineEntry } from '../../hub/records/contract.ts';
 import type { DayView } from '../../hub/vitals/contract.ts';
 import { consultationFacts } from './consultation-facts.ts';
 import { dayFacts } from './day-facts.ts';
 import { deviceFacts } from './device-facts.ts';
+import { documentFacts } from './document-facts.ts';
 import { floorFacts } from './floor-facts.ts';
 import { type PhrFacts, phrFacts } from './phr-facts.ts';
 import { recordFacts } from './record-facts.ts';
@@ -22,6 +23,9 @@ export interface Facts {
   sharing: SharingView[];
   audit: AuditView[];
   deliveries: DeliveryView[];
+  document: DocumentView;
+  draft: DraftView;
+  elsewhere: ElsewhereView;
   floor: FloorView;
   alerts: AlertView[];
   onCall: OnCallView;
@@ -45,6 +49,7 @@ export function facts(now: number): Facts {
   return {
     ...consultationFacts(now, ago),
     ...recordFacts(now, ago),
+    ...documentFacts(ago),
     ...floor,
     ...deviceFacts(ago),
     day: dayFacts(now, ago, floor.alerts[0]!),

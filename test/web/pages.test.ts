@@ -11,6 +11,7 @@ import './pages/residents.ts';
 import './pages/care.ts';
 import './pages/own-record.ts';
 import './pages/access.ts';
+import './pages/documents.ts';
 import './pages/devices.ts';
 import './pages/maker.ts';
 

@@ -121,6 +121,18 @@ export const routes: Route[] = [
     roles: ['doctor', 'specialist'],
     page: page(() => import('./pages/doctor/Documents.svelte')),
   },
+  {
+    path: '/document/:document',
+    title: { ja: '文書', en: 'Document' },
+    roles: ['patient', 'doctor', 'specialist'],
+    page: page(() => import('./pages/document/Document.svelte')),
+  },
+  {
+    path: '/draft/:draft',
+    title: { ja: '文書を書く', en: 'Write a document' },
+    roles: ['doctor', 'specialist', 'caregiver', 'manager'],
+    page: page(() => import('./pages/document/Draft.svelte')),
+  },
   { path: '/inbox', title: { ja: '相談', en: 'Inbox' }, roles: ['specialist'], page: page(() => import('./pages/doctor/Inbox.svelte')) },
   {
     path: '/chart/:patient',

@@ -171,6 +171,21 @@ export interface DeliveryView {
   /** Why it was given up. */
   reason: string | null;
 }
+/** GET, PUT /api/records/elsewhere/:patient: what other institutions have, taken over with the patient's consent. */
+export interface ElsewhereView {
+  /** No platform is configured. */
+  available: boolean;
+  /** ISO time until which the patient lets it be asked for; null: not, or no more. */
+  consentUntil: string | null;
+  /** Whether the asking person gives that consent. */
+  own: boolean;
+  /** ISO time of the last time it was asked for, and how much came. */
+  lastAt: string | null;
+  lastCount: number | null;
+}
+/** PUT: the patient lets it be asked for so many days; 0 takes it back. */
+export const ElsewhereConsent = z.object({ days: z.number().int().min(0).max(365) });
+
 /** POST /api/records/deliveries/:id/give-up (administrator, author) */
 export const GiveUp = z.object({ reason: z.string().trim().min(1).max(500) });
 /** POST /api/records/deliveries/:id/correct (a doctor who treats the patient): enters what was missing and confirms a new version. */

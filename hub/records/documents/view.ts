@@ -1,6 +1,6 @@
 // A document as a page shows it: words by section, versions, signature, timestamp and delivery, each checked when it is read.
 import type { X509Certificate } from 'node:crypto';
-import type { Coding, CompositionSection, Provenance } from '@medplum/fhirtypes';
+import type { Bundle, Coding, CompositionSection, Provenance } from '@medplum/fhirtypes';
 import { hasRole, type Person } from '../../identity/actor.ts';
 import type { Database } from '../../store/index.ts';
 import { kanjiName } from '../names.ts';
@@ -30,8 +30,7 @@ export async function documentView(
   const document = await readDocument(records, actor, id);
   const { reference, bundle, composition } = document;
   const tables = tablesOf(database);
-  const [signature, provenances, versions, replies, delivery, stampRow] = await Promise.all([
-    checkSignature(bundle, bundle.signature, trust),
+  const [provenances, versions, replies, delivery, stampRow] = await Promise.all([
     records.as(actor).search<Provenance>(`Provenance?target=DocumentReference/${id}&_count=20`),
     versionsOf(records, actor, reference),
     namedBy(records, actor, id, 'appends'),
@@ -40,6 +39,9 @@ export async function documentView(
   ]);
   const own = provenances.find(provenance => !sourceOf(provenance));
   const source = provenances.map(sourceOf).find(Boolean) ?? null;
+  // What was taken over is signed as it was there: the original, which is kept beside.
+  const signedBundle = source ? await originalOf(records, actor, provenances) : bundle;
+  const signature = await checkSignature(signedBundle, signedBundle.signature, trust);
   const token = own?.signature?.find(({ sigFormat }) => sigFormat === TOKEN_FORMAT)?.data;
   const signed = bundle.signature?.data ?? '';
   const stamp: StampView = token
@@ -104,4 +106,10 @@ function sectionView(section: CompositionSection): SectionView {
 export function sourceOf(provenance: Provenance): DocumentView['source'] {
   const source = provenance.entity?.find(({ role }) => role === 'source');
   return source ? { name: source.what.display ?? source.what.identifier?.system ?? '', at: provenance.recorded } : null;
+}
+
+async function originalOf(records: OpenRecords, actor: Person, provenances: Provenance[]): Promise<Bundle> {
+  const address = provenances.flatMap(({ entity }) => entity ?? []).find(({ role }) => role === 'source')?.what.reference;
+  const { data } = await records.as(actor).read('Binary', address?.replace('Binary/', '') ?? '');
+  return JSON.parse(Buffer.from(data ?? '', 'base64').toString('utf8')) as Bundle;
 }

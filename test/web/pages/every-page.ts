@@ -24,6 +24,8 @@ const pages: { name: string; at: string; role: PersonRole | null; ready: string 
   { name: 'reviews', at: '/emergency/reviews', role: 'administrator', ready: '[data-testid=review-g1]' },
   { name: 'worklist', at: '/worklist', role: 'doctor', ready: '[data-testid=open-room]' },
   { name: 'documents', at: '/documents', role: 'doctor', ready: '[data-testid=delivery-d1]' },
+  { name: 'document', at: '/document/d1', role: 'doctor', ready: '[data-testid=proof]' },
+  { name: 'draft', at: '/draft/draft-1', role: 'doctor', ready: '[data-testid=draft-confirm]' },
   { name: 'chart', at: '/chart/r01', role: 'doctor', ready: '.timeline' },
   { name: 'inbox', at: '/inbox', role: 'specialist', ready: '[data-testid=open-room]' },
   { name: 'floor', at: '/floor', role: 'caregiver', ready: '[data-testid=tile-r01]' },
