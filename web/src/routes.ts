@@ -61,6 +61,31 @@ export const routes: Route[] = [
     page: page(() => import('./pages/patient/Record.svelte')),
   },
   {
+    path: '/record/import',
+    title: { ja: '記録を取り込む', en: 'Bring records along' },
+    roles: ['patient'],
+    page: page(() => import('./pages/patient/Import.svelte')),
+  },
+  {
+    path: '/record/keep',
+    title: { ja: '記録をもらう・消す', en: 'Download or erase' },
+    roles: ['patient'],
+    page: page(() => import('./pages/patient/Keep.svelte')),
+  },
+  {
+    path: '/links',
+    title: { ja: 'リンクで見せる', en: 'Show by a link' },
+    roles: ['patient'],
+    page: page(() => import('./pages/patient/Links.svelte')),
+  },
+  { path: '/shared', title: { ja: '共有された記録', en: 'Shared record' }, page: page(() => import('./pages/entry/Shared.svelte')) },
+  {
+    path: '/erasures',
+    title: { ja: '消去の願い', en: 'Erasure' },
+    roles: ['administrator'],
+    page: page(() => import('./pages/state/Erasures.svelte')),
+  },
+  {
     path: '/sharing',
     title: { ja: '共有', en: 'Sharing' },
     roles: ['patient'],
@@ -89,31 +114,6 @@ export const routes: Route[] = [
     title: { ja: '今日の診察', en: 'Worklist' },
     roles: ['doctor'],
     page: page(() => import('./pages/doctor/Worklist.svelte')),
-  },
-  {
-    path: '/record/import',
-    title: { ja: '記録を取り込む', en: 'Bring records along' },
-    roles: ['patient'],
-    page: page(() => import('./pages/patient/Import.svelte')),
-  },
-  {
-    path: '/record/keep',
-    title: { ja: '記録をもらう・消す', en: 'Download or erase' },
-    roles: ['patient'],
-    page: page(() => import('./pages/patient/Keep.svelte')),
-  },
-  {
-    path: '/links',
-    title: { ja: 'リンクで見せる', en: 'Show by a link' },
-    roles: ['patient'],
-    page: page(() => import('./pages/patient/Links.svelte')),
-  },
-  { path: '/shared', title: { ja: '共有された記録', en: 'Shared record' }, page: page(() => import('./pages/entry/Shared.svelte')) },
-  {
-    path: '/erasures',
-    title: { ja: '消去の願い', en: 'Erasure' },
-    roles: ['administrator'],
-    page: page(() => import('./pages/state/Erasures.svelte')),
   },
   {
     path: '/documents',
@@ -307,10 +307,10 @@ export const navigation: Record<PersonRole, Entry[]> = {
     { path: '/people', icon: 'people' },
     { path: '/apps', icon: 'device' },
     { path: '/audit', icon: 'eye' },
+    { path: '/emergency/reviews', icon: 'act' },
+    { path: '/erasures', icon: 'close' },
   ],
 };
 
 export const firstPage = (role: PersonRole): string => navigation[role][0]?.path ?? '/';
 export const titleOf = (path: string): Text => routes.find(route => route.path === path)?.title ?? { ja: '', en: '' };
-    { path: '/emergency/reviews', icon: 'act' },
-    { path: '/erasures', icon: 'close' },
