@@ -48,6 +48,7 @@ import { phrRoutes, sharedRoutes } from '../phr/index.ts';
 import { currentModel, predictionsOf } from '../predict/index.ts';
 import {
   actsFor,
+  attachRights,
   documentRoutes,
   draftRoutes,
   elsewhereRoutes,
@@ -137,6 +138,7 @@ await runRole('care', async context => {
   const stopAlerts = await attachAlerts({ namespace: sockets.live, alerts, database, records, log });
   const bench = await openBench({ database, records, namespace: sockets.live, mqtt, config, secret: secrets.bench, log });
   const stopCoverage = await attachCoverage({ namespace: sockets.live, database, log });
+  const stopRights = await attachRights({ namespace: sockets.live, database, records, log });
   const stopVitals = attachVitals({ namespace: sockets.live, records, database, mqtt, log });
 
   const sharing = { database, records, publicUrl: config.http.publicUrl };
@@ -243,6 +245,7 @@ await runRole('care', async context => {
       reach.close();
       await stopCoverage();
       stopVitals();
+      await stopRights();
       await bench.close();
       await consult.close();
       await sockets.close();

@@ -44,6 +44,8 @@ export interface LiveEvents {
   vitals(payload: LiveVitals): void;
   /** The follower may no longer see this person: nothing more comes. */
   'vitals:ended'(payload: { patient: string }): void;
+  /** Who may see this patient has changed: load again what the page shows of the patient. */
+  'rights:changed'(payload: { patient: string }): void;
   /** A device of the facility does better or worse, or its registry changed: ask for the coverage again. */
   'coverage:changed'(payload: { facility: string }): void;
   /** A conformance run changed (`check:watch`). */

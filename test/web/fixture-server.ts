@@ -38,6 +38,8 @@ export interface FixtureHub {
   reset(): void;
   raise(patient: string, more?: Partial<AlertView>): AlertView;
   vitals(live: LiveVitals): void;
+  /** Who may see this patient has changed. */
+  rights(patient: string): void;
   bench(message: BenchMessage): void;
   /** Conformance runs: what is listed, and a change told live. */
   checks: { list(runs: RunView[]): void; tell(view: RunView): void };
@@ -316,7 +318,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
   const live = io.of('/live');
   live.use((_, next) => next(refuseLive ? new Error('cut') : undefined));
   live.on('connection', socket => {
-    for (const name of ['floor:follow', 'vitals:watch', 'bench:watch', 'check:watch', 'coverage:follow'])
+    for (const name of ['floor:follow', 'vitals:watch', 'bench:watch', 'check:watch', 'coverage:follow', 'rights:follow'])
       socket.on(name, (message: Record<string, string>, answer?: (body: { ok: true }) => void) => {
         void socket.join(`${name} ${Object.values(message)[0]}`);
         // What changed between the page's request and now, as the hub does it.
@@ -386,6 +388,7 @@ export async function startFixtureHub(web: string): Promise<FixtureHub> {
       return alert;
     },
     vitals: payload => void live.emit('vitals', payload),
+    rights: patient => void live.emit('rights:changed', { patient }),
     bench: payload => void live.emit('bench', payload),
     checks: {
       list: runs => {

@@ -24,6 +24,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       since timestamptz,
       until timestamptz
     );
+    create index patient_provisions_since on patient_provisions (since) where since is not null;
+    create index patient_provisions_until on patient_provisions (until) where until is not null;
+    create index patient_relations_until on patient_relations (until) where until is not null;
     create index patient_provisions_source on patient_provisions (source, parent);
     create index patient_provisions_patient on patient_provisions (patient);
     create index patient_provisions_named on patient_provisions using gin (named) where grants;

@@ -113,3 +113,21 @@ describe('in an emergency', () => {
     await page.getByText('災害モードを終えました').waitFor();
   });
 });
+
+describe('a page that is open when the patient says no', () => {
+  it('loses what it shows within a second', async () => {
+    for (const [role, at, ready, asks] of [
+      ['doctor', '/chart/r01', '.timeline', '/api/records/timeline'],
+      ['caregiver', '/resident/r04', '.uplot canvas', '/api/vitals'],
+    ] as const) {
+      hub.reset();
+      hub.signIn(role);
+      await go(at, ready);
+      hub.fail(asks, 403);
+      const before = Date.now();
+      hub.rights(at.split('/')[2]!);
+      await page.locator(ready).first().waitFor({ state: 'detached', timeout: 1000 });
+      expect(Date.now() - before).toBeLessThan(1000);
+    }
+  });
+});

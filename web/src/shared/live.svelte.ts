@@ -9,6 +9,7 @@ import { loadSession } from './session.svelte.ts';
 export interface Follow {
   'floor:follow': { facility: string };
   'vitals:watch': { patient: string };
+  'rights:follow': { patient: string };
   'coverage:follow': { facility: string };
   'bench:watch': { device: string };
   'check:watch': { run: string };
@@ -28,6 +29,7 @@ export const liveLostAt = (): number | null => state.lostAt;
 const LEAVE: Record<keyof Follow, string> = {
   'floor:follow': 'floor:leave',
   'vitals:watch': 'vitals:unwatch',
+  'rights:follow': 'rights:leave',
   'coverage:follow': 'coverage:leave',
   'bench:watch': 'bench:unwatch',
   'check:watch': 'check:unwatch',
