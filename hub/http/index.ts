@@ -3,7 +3,7 @@ export { type AppOptions, makeApp } from './app.ts';
 export { keepCertificate } from './certificate.ts';
 export { type Doors, refusalOf } from './guard.ts';
 export { type Checks, healthRoutes, type PartHealth } from './health.ts';
-export { parseJson } from './json.ts';
+export { parseJson, reachesIntoPrototype } from './json.ts';
 export { notAllowed, notFound, notSignedIn, Problem, type ProblemBody, type Text } from './problem.ts';
 export type { Rates } from './rates.ts';
 export { checked, peerOf, readBody } from './request.ts';

@@ -6,7 +6,7 @@ const DEPTH = 100;
 
 /**
  * The value of a JSON text.
- * @throws Problem 400 (not JSON), 422 (nested too deep, or with a member `__proto__`)
+ * @throws Problem 400 (not JSON), 422 (nested too deep, or with a member such as `__proto__`)
  */
 export function parseJson(text: string): unknown {
   if (nestedDeeper(text, DEPTH)) throw tooDeep();
@@ -16,8 +16,8 @@ export function parseJson(text: string): unknown {
   } catch (cause) {
     throw new Problem(400, 'not-json', { ja: '送られた内容が JSON ではありません。', en: 'The body is not JSON.' }, { cause });
   }
-  // Looked at only where the name may stand, also written with escapes.
-  if (/__proto__|\\u/i.test(text) && reachesIntoPrototype(value)) throw forbiddenName();
+  // Looked at only where such a name may stand, also written with escapes.
+  if (MAYBE.test(text) && reachesIntoPrototype(value)) throw forbiddenName();
   return value;
 }
 
@@ -39,16 +39,20 @@ function nestedDeeper(text: string, limit: number): boolean {
 }
 const [QUOTE, BACKSLASH, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x22, 0x5c, 0x7b, 0x7d, 0x5b, 0x5d];
 
-function reachesIntoPrototype(value: unknown): boolean {
+/** Names that every object has by itself: what looks a name up in a table finds them there although nobody put them in. */
+const INHERITED: ReadonlySet<string> = new Set(Object.getOwnPropertyNames(Object.prototype));
+const MAYBE = new RegExp(`"(${[...INHERITED].join('|')})"|\\\\u`);
+
+/** Whether a value read from JSON has, at any depth, a member with a name that every object has by itself (`__proto__`, `constructor` …). */
+export function reachesIntoPrototype(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  if (Object.hasOwn(value, '__proto__')) return true;
-  return Object.values(value).some(reachesIntoPrototype);
+  return Object.entries(value).some(([name, inside]) => (INHERITED.has(name) && !Array.isArray(value)) || reachesIntoPrototype(inside));
 }
 
 const tooDeep = () =>
   new Problem(422, 'too-deep', { ja: '送られた内容の入れ子が深すぎます。', en: `The body is nested deeper than ${DEPTH} levels.` });
 const forbiddenName = () =>
   new Problem(422, 'name-forbidden', {
-    ja: '使えない名前 (__proto__) がふくまれています。',
-    en: 'The body has a member with a forbidden name (__proto__).',
+    ja: '使えない名前 (__proto__、constructor など) がふくまれています。',
+    en: 'The body has a member with a forbidden name (__proto__, constructor …).',
   });

@@ -1,6 +1,7 @@
 // Validation of what comes in: FHIR R4 always, and the profiles that a resource claims, with the path of every fault and the rule it breaks.
 import { isResourceType, OperationOutcomeError, type TypedValueWithPath, validateResource } from '@medplum/core';
 import type { OperationOutcomeIssue, Resource, ResourceType } from '@medplum/fhirtypes';
+import { reachesIntoPrototype } from '../http/index.ts';
 import { Problem } from '../http/problem.ts';
 import type { Definitions } from './definitions.ts';
 import { codingsOf, type Finding, type Profiles } from './profiles/index.ts';
@@ -66,6 +67,8 @@ function baseFindings({ definitions, profiles }: Checks, resource: Resource): Fi
   const type: unknown = resource.resourceType;
   if (typeof type !== 'string') return [fault('resourceType', 'Missing required property')];
   if (!definitions.kept(type)) return [fault('resourceType', `resources of type ${type} are not kept here`)];
+  // The validator looks elements up in a table, and would find `constructor` there.
+  if (reachesIntoPrototype(resource)) return [fault(type, 'has an element with a forbidden name (constructor, __proto__ …)')];
   definitions.load(typesIn(resource));
   const tokens: Record<string, TypedValueWithPath[]> = {};
   let issues: OperationOutcomeIssue[];

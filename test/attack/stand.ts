@@ -11,6 +11,8 @@ import { smallWorld } from '../records/people.ts';
 
 /** Stands in every resource of the other patient: it must never come back to who has nothing to do with that patient. */
 export const SECRET = '極秘-4711';
+/** Stands in what the first patient has not been told yet. */
+export const UNTOLD = '未告知-0815';
 
 export interface Said {
   status: number;
@@ -36,7 +38,7 @@ export async function attackStand() {
   const own = await observation(patient.id, '自分の記録');
   const hidden = await observation(foreign.id, SECRET);
   await seed.update({ ...hidden, valueString: `${SECRET} 2` });
-  const untold = await observation(patient.id, `${SECRET} 未告知`, {
+  const untold = await observation(patient.id, UNTOLD, {
     meta: { tag: [{ system: 'http://jpfhir.jp/fhir/clins/CodeSystem/JP_ehrshrs_indication', code: 'UNINFORMED' }] },
   });
   const binary = await seed.create<Binary>({

@@ -121,7 +121,12 @@ describe('a body', () => {
     expect((await send(`{"text":"${'['.repeat(5000)}"}`)).status).toBe(200);
   });
   test('cannot reach into the prototype of every object', async () => {
-    for (const body of ['{"__proto__":{"administrator":true}}', '{"a":[{"\\u005f_proto__":{"x":1}}]}']) {
+    for (const body of [
+      '{"__proto__":{"administrator":true}}',
+      '{"a":[{"\\u005f_proto__":{"x":1}}]}',
+      '{"a":{"constructor":{"prototype":{"x":1}}}}',
+      '{"toString":1}',
+    ]) {
       expect(await send(body)).toMatchObject({ status: 422, body: { error: { code: 'name-forbidden' } } });
     }
     expect(({} as Record<string, unknown>).administrator).toBeUndefined();
