@@ -3,8 +3,8 @@ import { Problem } from '../http/problem.ts';
 
 export const noteSigned = () =>
   new Problem(409, 'note-signed', {
-    ja: 'この記録は確定しているので、変えられません。訂正は新しい版として書く必要がありますが、この版のシステムではまだできません。',
-    en: 'This note is signed and cannot change. A correction has to be a new linked version, which this release cannot write yet.',
+    ja: 'この記録は確定しているので、変えられません。文書を開いて「訂正する」から、新しい版を書いてください。',
+    en: 'This note is signed and cannot change. Open the document and choose “Correct” to write a new version.',
   });
 
 export const draftChanged = (current: number) =>

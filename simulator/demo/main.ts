@@ -102,6 +102,7 @@ async function run(wanted: Wanted) {
     const mqtts = await portOr(8883);
     const [pushPort, mailPort, smtpPort] = [await portOr(8091), await portOr(8092), await portOr(8025)];
     const [patientPort, clinicianPort] = [await portOr(8093), await portOr(8094)];
+    const signingPort = await portOr(8095);
     const push = `http://127.0.0.1:${pushPort}`;
     const media = await portOr(Number(process.env.HUB_MEDIA_PORT || 44_400), availableParallelism());
     if (wanted.port !== 0 && http !== wanted.port) console.log(`Port ${wanted.port} is taken; using ${http}.`);
@@ -109,6 +110,11 @@ async function run(wanted: Wanted) {
 
     step('The shared record platform (simulated)');
     start('platform', 'simulator/national/main.ts', ['--port', String(platformPort), '--data', path.join(demoData, 'platform')]);
+
+    step('Signatures of doctors and timestamps (simulated)');
+    const signingData = path.join(demoData, 'signing');
+    const signing = start('signing', 'simulator/national/signing/main.ts', ['--port', String(signingPort), '--data', signingData]);
+    await signing.line(line => line.includes('ready'));
 
     step('The national sign-ins (simulated)');
     const people = path.join(demoData, 'identity.json');
@@ -131,6 +137,10 @@ async function run(wanted: Wanted) {
       HUB_MQTTS_PORT: String(mqtts),
       HUB_MEDIA_PORT: String(media),
       HUB_PLATFORM_URL: `http://127.0.0.1:${platformPort}`,
+      HUB_SIGNER_URL: `http://127.0.0.1:${signingPort}/signer/`,
+      HUB_SIGNER_CA: path.join(signingData, 'signer-ca.pem'),
+      HUB_TSA_URL: `http://127.0.0.1:${signingPort}/tsa`,
+      HUB_TSA_CA: path.join(signingData, 'tsa-ca.pem'),
       HUB_PUSH_SERVICES: push,
       HUB_MAIL_URL: `smtp://127.0.0.1:${smtpPort}`,
       HUB_MAIL_FROM: 'hub@example.invalid',

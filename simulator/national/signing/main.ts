@@ -5,16 +5,16 @@ import { startSigning } from './service.ts';
 
 const HELP = `node simulator/national/signing/main.ts [options]: a stand-in for a signing service and a timestamp authority.
 
-  --port N     TCP port on loopback (default 8092; 0: a free one)
+  --port N     TCP port on loopback (default 8095; 0: a free one)
   --data DIR   where its roots are kept: signer-ca.pem and tsa-ca.pem are what a hub is to believe (default .data/signing)
 
-For the hub: HUB_SIGNER_URL=http://127.0.0.1:8092/signer/ HUB_SIGNER_CA=.data/signing/signer-ca.pem
-             HUB_TSA_URL=http://127.0.0.1:8092/tsa HUB_TSA_CA=.data/signing/tsa-ca.pem`;
+For the hub: HUB_SIGNER_URL=http://127.0.0.1:8095/signer/ HUB_SIGNER_CA=.data/signing/signer-ca.pem
+             HUB_TSA_URL=http://127.0.0.1:8095/tsa HUB_TSA_CA=.data/signing/tsa-ca.pem`;
 
 const { values } = parseArgs({
   options: {
     help: { type: 'boolean' },
-    port: { type: 'string', default: '8092' },
+    port: { type: 'string', default: '8095' },
     data: { type: 'string', default: '.data/signing' },
   },
 });
