@@ -4,7 +4,7 @@ import { openAlerts, openReach, startEscalation } from '../alerts/index.ts';
 import { adoptedCalibrations, startReviews } from '../learning/index.ts';
 import { startPhr } from '../phr/index.ts';
 import { startPredict } from '../predict/index.ts';
-import { openRecords, startExports, startOutbox, startStamping, startSealer } from '../records/index.ts';
+import { openRecords, startExports, startOutbox, startSealer, startStamping } from '../records/index.ts';
 import { openFiles } from '../store/index.ts';
 import { runRole } from './role.ts';
 

@@ -1,8 +1,9 @@
 // The published guides as a deployment would have them: for each guide the packages it builds on, in a folder of their own.
-import { mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Resource } from '@medplum/fhirtypes';
+import { afterAll } from 'vitest';
 import { openDefinitions } from '../../../hub/records/definitions.ts';
 import { openProfiles, type Profiles } from '../../../hub/records/profiles/index.ts';
 import { jpfhir } from '../fhir-package.ts';
@@ -18,6 +19,8 @@ export const GUIDES: Readonly<Record<string, string[]>> = {
 };
 
 const root = mkdtempSync(path.join(tmpdir(), 'guides-'));
+// Links are removed, not what they lead to.
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 const opened = new Map<string, Profiles>();
 
 /** Profiles of some packages; what is unpacked is shared. */
