@@ -7,6 +7,8 @@ export interface SessionView {
   account: string;
   name: string;
   reference: string | null;
+  /** Patient id for whom this person acts. */
+  actsFor?: string;
   roles: RoleAt[];
   language: 'ja' | 'en';
   /** The hub runs the demonstration: simulated people, shown on every page. */
@@ -129,8 +131,8 @@ export const SetLanguage = z.object({ language: z.enum(['ja', 'en']) });
 export const NewPerson = z.object({
   name: z.string().min(1).max(100),
   email: z.email().max(200),
-  /** `Practitioner/…` or `Patient/…` */
-  reference: z.string().regex(/^(Practitioner|Patient)\/[A-Za-z0-9.-]{1,64}$/),
+  /** `Practitioner/…`, `Patient/…` or, who acts for a patient, `RelatedPerson/…` */
+  reference: z.string().regex(/^(Practitioner|Patient|RelatedPerson)\/[A-Za-z0-9.-]{1,64}$/),
   language: z.enum(['ja', 'en']).default('ja'),
 });
 /** POST /api/people/:account/link: a sign-in link to hand over. */

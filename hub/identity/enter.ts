@@ -13,7 +13,9 @@ export async function requireStanding(identity: Identity, headers: Headers): Pro
 }
 
 /** What a page is told about a session; before sign-in is finished, no roles. */
-export async function viewOf(identity: Identity, { account, step }: Standing): Promise<SessionView> {
+export async function viewOf(identity: Identity, standing: Standing): Promise<SessionView> {
+  const { account, step } = standing;
+  const { actsFor } = step ? {} : await identity.personOf(standing);
   return {
     account: account.id,
     name: account.name,
@@ -22,6 +24,7 @@ export async function viewOf(identity: Identity, { account, step }: Standing): P
     language: account.language,
     demonstration: identity.demonstration,
     ...(step ? { step } : {}),
+    ...(actsFor ? { actsFor } : {}),
   };
 }
 

@@ -101,7 +101,8 @@ export function openPeople(database: Database, rolesInRecord: RolesInRecord, now
     const roles = new Map<string, RoleAt[]>();
     for (const { id, reference, administrator } of accounts) {
       const held: RoleAt[] = administrator ? [{ role: 'administrator', organization: '', organizationName: '' }] : [];
-      if (reference?.startsWith('Patient/')) held.push({ role: 'patient', organization: '', organizationName: '' });
+      // Who acts for a patient works on the patient's pages; what they may see is in the patient's consents.
+      if (/^(Patient|RelatedPerson)\//.test(reference ?? '')) held.push({ role: 'patient', organization: '', organizationName: '' });
       for (const { from, until, ...role } of (await known.get(reference ?? '')) ?? [])
         if ((!from || from.getTime() <= at) && (!until || until.getTime() > at)) held.push(role);
       roles.set(id, held);

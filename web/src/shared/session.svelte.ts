@@ -22,9 +22,9 @@ export const sessionKnown = (): boolean => state.known;
 export const activeRole = (): RoleAt | null => state.active;
 /** Organization id at which the person works now (`''` for patients and administrators). */
 export const facility = (): string => state.active?.organization ?? '';
-/** Id of the signed-in patient, or null. */
+/** Id of the signed-in patient, or of the one for whom somebody acts; or null. */
 export const ownPatient = (): string | null =>
-  state.view?.reference?.startsWith('Patient/') ? state.view.reference.slice('Patient/'.length) : null;
+  state.view?.actsFor ?? (state.view?.reference?.startsWith('Patient/') ? state.view.reference.slice('Patient/'.length) : null);
 
 const same = (a: RoleAt, b: RoleAt) => a.role === b.role && a.organization === b.organization;
 
