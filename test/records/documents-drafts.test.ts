@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AlertView, PredictionView } from '../../hub/alerts/contract.ts';
 import type { DraftView } from '../../hub/records/documents/contract.ts';
 import { type DocumentWorld, documentWorld } from './document-world.ts';
+import { broken } from './profiles/written.ts';
 
 const DAY = 86_400_000;
 const started = Date.now();
@@ -200,4 +201,10 @@ describe('a summary', () => {
     expect((await at.ask(doctor, 'DELETE', `/api/records/drafts/${other.id}`)).status).toBe(200);
     expect((await at.ask(doctor, 'GET', `/api/records/drafts/${other.id}`)).status).toBe(404);
   });
+});
+
+test('what was written above conforms to R4 and, where it claims so, to the Japanese guides', async () => {
+  const found = await at.world.records.as(at.world.doctor).search<Bundle>('Bundle?_count=200');
+  expect(found.length).toBeGreaterThan(5);
+  expect(broken(found)).toEqual([]);
 });
