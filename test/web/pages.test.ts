@@ -14,5 +14,6 @@ import './pages/access.ts';
 import './pages/documents.ts';
 import './pages/devices.ts';
 import './pages/maker.ts';
+import './pages/account.ts';
 
 useStand();
