@@ -97,6 +97,54 @@ test('takes a document, keeps it over a restart, and takes the same one only onc
   expect(await (await fetch(platform.url)).text()).toContain('田中 ハナ');
 });
 
+describe('an update', () => {
+  const member = '00012345:あ:187:05';
+  const post = async (at: string, body: unknown) => {
+    const response = await fetch(`${platform.url}${at}`, { method: 'POST', body: JSON.stringify(body) });
+    return { status: response.status, text: await response.text() };
+  };
+  const replacing = (former: string, key: string) => {
+    const bundle = document(key);
+    (bundle.entry![0]!.resource as Composition).relatesTo = [{ code: 'replaces', targetIdentifier: { value: former } }];
+    return bundle;
+  };
+
+  test('is taken after the former one was taken back, on the same day; what was taken back can be put there again', async () => {
+    const former = '1311234567^2025^first';
+    const held = { member, identifier: former };
+    await send(document('first'));
+    expect((await send(replacing(former, 'second'))).status).toBe(422);
+    expect((await post('/bundles/delete', held)).status).toBe(200);
+    expect((await post('/bundles/delete', held)).status).toBe(200);
+    expect((await post('/bundles/delete', { member, identifier: 'never' })).status).toBe(404);
+
+    // The day ends in Japan; the platform starts anew on the next one.
+    await platform.close();
+    platform = await startPlatform({ port: 0, data, now: () => new Date(Date.now() + 86_400_000) });
+    const late = await send(replacing(former, 'second'));
+    expect([late.status, late.json.issue[0]?.details?.text]).toEqual([422, expect.stringContaining('SAME-DAY')]);
+    expect((await post('/bundles/undo', held)).status).toBe(200);
+    expect((await post('/bundles/delete', held)).status).toBe(200);
+    expect((await send(replacing(former, 'second'))).status).toBe(201);
+    expect((await send(replacing(former, 'second'))).status).toBe(200);
+    await platform.close();
+    platform = await startPlatform({ port: 0, data });
+  });
+
+  test('of a document that never came is taken as it is', async () => {
+    expect((await send(replacing('1311234567^2025^never', 'third'))).status).toBe(201);
+  });
+
+  test('shows in what others get, who need the patient’s consent', async () => {
+    expect((await post('/query', { member })).status).toBe(403);
+    const { text } = await post('/query', { member, consent: 'c1' });
+    const identifiers = (JSON.parse(text) as Bundle).entry!.map(({ resource }) => (resource as Bundle).identifier!.value);
+    expect(identifiers).toContain('1311234567^2025^second');
+    expect(identifiers).not.toContain('1311234567^2025^first');
+    expect((JSON.parse((await post('/query', { member: 'other', consent: 'c1' })).text) as Bundle).entry).toEqual([]);
+  });
+});
+
 describe('refuses, with place and reason,', () => {
   const composition = (bundle: Bundle) => bundle.entry![0]!.resource as Composition;
   test.each<[string, (bundle: Bundle) => void, string]>([
