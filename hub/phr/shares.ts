@@ -14,7 +14,7 @@ export const SHARES_CHANNEL = 'phr-shares';
 /** Tries with a wrong PIN before the link is locked. */
 export const WRONG_PINS = 5;
 /** What a patient can open by a link: never who else may see the record. */
-export const SHAREABLE = ['consultation', 'document', 'vitals', 'risk', 'phr'] as const satisfies readonly Category[];
+export const SHAREABLE = ['summary', 'consultation', 'document', 'vitals', 'risk', 'phr'] as const satisfies readonly Category[];
 /** Looks by the same link within this time are one line for the patient. */
 const SAME_LOOK_MS = 60_000;
 

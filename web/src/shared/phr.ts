@@ -3,7 +3,8 @@ import type { ImportView, ShareView, Text } from './hub.ts';
 
 /** What a link can open. */
 export const shareCategories: Record<string, Text> = {
-  consultation: { ja: '診察・病気・薬', en: 'Consultations, conditions, medicines' },
+  summary: { ja: '薬・アレルギー・病気', en: 'Medicines, allergies, conditions' },
+  consultation: { ja: '診察', en: 'Consultations' },
   document: { ja: '文書・検査の報告', en: 'Documents and reports' },
   vitals: { ja: '体の測定 (血圧・体温など)', en: 'Measurements (blood pressure, temperature …)' },
   risk: { ja: '見守りの予測', en: 'Predictions of watching over' },
