@@ -7,19 +7,18 @@ import { type Actor, scopeOf } from '../identity/actor.ts';
 import { allowedPatients, resourcePredicate } from './access.ts';
 import { type AuditEntry, wordsFor, writeAudit } from './audit.ts';
 import { isWithheld } from './compartment.ts';
-import { groundsOf, inOwnName, looksAsPatient, mayWriteSetup, PATIENT_WRITES, type SetupFacts, setupSeen } from './consent.ts';
+import { groundsOf, looksAsPatient, setupSeen } from './consent.ts';
 import type { Definitions } from './definitions.ts';
 import { mustNotBeConfirmed } from './documents/fixed.ts';
 import { type HistoryAsked, versionsOf } from './history.ts';
 import type { Profiles } from './profiles/index.ts';
-import { type Action, CATEGORIES, type Category } from './records.ts';
-import { relationsOf } from './relations.ts';
+import { type Action, CATEGORIES } from './records.ts';
 import { type Found, MAX_COUNT, parseQuery, type Run, runSearch } from './search.ts';
 import type { Asked } from './search-request.ts';
 import { bury, lock, put, type Stored, type Version, versionOf } from './store.ts';
-import { ROLE_SYSTEM } from './systems.ts';
 import type { Connection } from './tables.ts';
 import { validate } from './validation.ts';
+import { mayChange, mayCreate, mayHold, type Writing } from './write-rights.ts';
 
 export interface RecordContext {
   /** The pool. */
@@ -99,7 +98,7 @@ export class GuardedRepository {
       if (!(await this.context.creating({ view: this, next }))) throw notAllowed();
       return next.resource;
     }
-    const [allowed] = await this.#mayCreate([next]);
+    const [allowed] = await mayCreate(this.#writing(), [next]);
     if (!allowed) return this.#refuse('create', next.resource.resourceType, id, patients);
     await put(this.#connection, [{ next }], this.#writer());
     await this.#granted('create', next.resource, patients);
@@ -117,7 +116,10 @@ export class GuardedRepository {
     await context.connection.transaction().execute(async connection => {
       for (const [actor, own] of Map.groupBy(wishes.entries(), ([, { view }]) => view.actor)) {
         const inside = new GuardedRepository(context, actor, { connection, refusals: [] });
-        const may = await inside.#mayCreate(own.map(([, { next }]) => next));
+        const may = await mayCreate(
+          inside.#writing(),
+          own.map(([, { next }]) => next),
+        );
         for (const [at, [index]] of own.entries()) allowed[index] = may[at]!;
       }
       const granted = wishes.flatMap(({ view, next }, index) => (allowed[index] ? [{ next, writer: view.#writer() }] : []));
@@ -152,7 +154,10 @@ export class GuardedRepository {
         }),
       );
       for (const wave of waves) {
-        const allowed = await inside.#mayCreate(wave.map(({ next }) => next));
+        const allowed = await mayCreate(
+          inside.#writing(),
+          wave.map(({ next }) => next),
+        );
         const refused = wave[allowed.indexOf(false)];
         if (refused) {
           const { resource, belonging } = refused.next;
@@ -232,7 +237,7 @@ export class GuardedRepository {
       return this.#missing('update', type, id);
     }
     const next = versionOf(this.context.definitions, resource, id, previous.version + 1, this.context.now());
-    const may = (await this.#mayChange('update', type, previous)) && (await this.#mayHold('update', next));
+    const may = (await mayChange(this.#writing(), 'update', type, previous)) && (await mayHold(this.#writing(), 'update', next));
     const patients = [...new Set([...previous.patients, ...next.belonging.patients])];
     if (!may) return this.#refuse('update', type, id, patients);
     if (previous.deleted) throw gone();
@@ -255,7 +260,7 @@ export class GuardedRepository {
     return this.within(async inside => {
       const previous = await lock(inside.connection, type, id);
       if (!previous) return inside.#missing('delete', type, id);
-      if (!(await inside.#mayChange('delete', type, previous))) return inside.#refuse('delete', type, id, previous.patients);
+      if (!(await mayChange(inside.#writing(), 'delete', type, previous))) return inside.#refuse('delete', type, id, previous.patients);
       if (previous.deleted) throw gone();
       mustNotBeConfirmed(previous.content, inside.actor);
       if (ifMatch !== undefined && ifMatch !== String(previous.version)) throw conflict(412, previous.version);
@@ -347,112 +352,8 @@ export class GuardedRepository {
     return { content: found.content as Identified, patients: found.patients };
   }
 
-  /** Whether the scopes of a token leave room for it, whatever the actor's own rights are. */
-  #inScope(action: Action, type: string, patients: readonly string[]): boolean {
-    const scope = scopeOf(this.actor, action, type);
-    return scope === 'all' || (scope !== 'none' && patients.length > 0 && patients.every(patient => patient === scope.patient));
-  }
-
-  /** Which of these the actor may create. Those of one kind are asked about together. */
-  async #mayCreate(versions: Version[]): Promise<boolean[]> {
-    const may: boolean[] = [];
-    const plain: { next: Version; index: number }[] = [];
-    for (const [index, next] of versions.entries()) {
-      const { category, patients } = next.belonging;
-      const now = this.#mayCreateAtAll(next);
-      if (now !== undefined) may[index] = now;
-      else if (category === 'setup') may[index] = await this.#mayHold('create', next);
-      else if (!patients.length) may[index] = false;
-      else plain.push({ next, index });
-    }
-    for (const group of Map.groupBy(plain, ({ next: { belonging } }) => `${belonging.category} ${belonging.withheld}`).values()) {
-      const { category, withheld } = group[0]!.next.belonging;
-      const patients = [...new Set(group.flatMap(({ next }) => next.belonging.patients))];
-      const now = this.context.now();
-      const allowed = await allowedPatients(this.#connection, this.actor, patients, category as Category, 'create', now, withheld);
-      for (const { next, index } of group) may[index] = next.belonging.patients.every(patient => allowed.has(patient));
-    }
-    return may;
-  }
-
-  /** What is decided without asking the database; undefined: it has to be asked. */
-  #mayCreateAtAll(next: Version): boolean | undefined {
-    const { resourceType } = next.resource;
-    if (!this.#inScope('create', resourceType, next.belonging.patients)) return false;
-    if (this.#isPatient() && !PATIENT_WRITES.has(resourceType)) return false;
-    if (!inOwnName(this.actor, next.resource)) return false;
-    if (resourceType !== 'Patient' || this.actor.kind === 'service') return undefined;
-    // A new patient has no relations yet: the organization that takes the patient on is the one that may write the first lines.
-    const parties = relationsOf(next.resource, next.at).map(relation => relation.party);
-    return groundsOf(this.actor, 'create').some(
-      ({ kind, categories, parties: own }) =>
-        kind === 'treats' && categories.includes('demographics') && own.some(party => parties.includes(party)),
-    );
-  }
-
-  /** Whether the actor may do `action` to a resource such as this one. */
-  async #mayHold(action: Action, { resource, belonging }: Version): Promise<boolean> {
-    const { patients, category, withheld } = belonging;
-    if (!this.#inScope(action, resource.resourceType, patients)) return false;
-    if (category === 'setup') {
-      return mayWriteSetup(this.actor, resource.resourceType, await this.#factsOf(resource), action);
-    }
-    if (!patients.length) return false;
-    const allowed = await allowedPatients(this.#connection, this.actor, patients, category, action, this.context.now(), withheld);
-    return allowed.size === patients.length;
-  }
-
-  async #mayChange(action: Action, type: string, previous: Stored): Promise<boolean> {
-    if (!this.#inScope(action, type, previous.patients)) return false;
-    if (previous.category === 'setup') {
-      const facts = previous.content ? await this.#factsOf(previous.content) : { organizations: [], roles: [] };
-      return mayWriteSetup(this.actor, type, facts, action);
-    }
-    const category = previous.category as Version['belonging']['category'];
-    if (category === 'setup' || !previous.patients.length) return false;
-    const allowed = await allowedPatients(
-      this.#connection,
-      this.actor,
-      previous.patients,
-      category,
-      action,
-      this.context.now(),
-      previous.withheld,
-    );
-    return allowed.size === previous.patients.length;
-  }
-
-  async #factsOf(resource: Resource): Promise<SetupFacts> {
-    const codes = resource.resourceType === 'PractitionerRole' ? (resource.code ?? []).flatMap(concept => concept.coding ?? []) : [];
-    const roles = codes.flatMap(({ system, code }) => (system === ROLE_SYSTEM && code ? [code] : []));
-    return { organizations: await this.#organizationsOf(resource), roles };
-  }
-
-  /** Ids of the organizations a resource of the set-up belongs to: what a manager or maker must work for to change it. */
-  async #organizationsOf(resource: Resource): Promise<string[]> {
-    const idOf = (reference: string | undefined) =>
-      reference?.startsWith('Organization/') ? [reference.slice('Organization/'.length)] : [];
-    switch (resource.resourceType) {
-      case 'Organization':
-        return resource.id ? [resource.id] : [];
-      case 'Location':
-        return idOf(resource.managingOrganization?.reference);
-      case 'PractitionerRole':
-        return idOf(resource.organization?.reference);
-      case 'Device':
-        return idOf(resource.owner?.reference);
-      case 'Practitioner': {
-        const { rows } = await sql<{
-          target: string;
-        }>`select distinct o.target from search_reference p join search_reference o on o.row = p.row
-          where p.type = 'PractitionerRole' and p.param = 'practitioner' and p.target = ${`Practitioner/${resource.id}`} and o.param = 'organization'`.execute(
-          this.#connection,
-        );
-        return rows.flatMap(row => idOf(row.target));
-      }
-      default:
-        return [];
-    }
+  #writing(): Writing {
+    return { actor: this.actor, connection: this.#connection, now: this.context.now() };
   }
 
   async #granted(action: Action, resource: Identified, patients: string[]) {
@@ -476,10 +377,6 @@ export class GuardedRepository {
 
   #entry(action: Action, type: string, id: string, patients: string[], allowed: boolean): AuditEntry {
     return { actor: this.actor, action, what: wordsFor(type, action), resource: `${type}/${id}`, patients, allowed };
-  }
-
-  #isPatient(): boolean {
-    return this.actor.kind === 'person' && this.actor.reference?.startsWith('Patient/') === true;
   }
 
   #writer(): string {
