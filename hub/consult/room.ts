@@ -154,6 +154,7 @@ export class Room {
       const seat = this.#seat(reference);
       await this.#setState(seat, seat.admitted ? 'left' : 'invited');
       if (here.inRoom) await this.#dropMedia(reference);
+      await this.#deps.records.audit({ actor: here.actor, action: 'leave', what: CONSULTATION, patient: this.patient, allowed: true });
       this.tell();
       this.#watchEmpty();
     });

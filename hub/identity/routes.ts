@@ -109,6 +109,8 @@ export function sessionRoutes(identity: Identity): Hono<HubEnv> {
       return context.json(await viewOf(identity, { ...standing, account: { ...standing.account, language } }));
     })
     .delete('/', async context => {
+      const actor = await identity.actorOf(context.req.raw.headers, { renew: false });
+      if (actor) await identity.audit({ actor, action: 'sign-out', what: { ja: 'サインアウト', en: 'Signed out' }, allowed: true });
       for (const cookie of await identity.close(context.req.raw.headers)) context.header('set-cookie', cookie, { append: true });
       return context.body(null, 204);
     })

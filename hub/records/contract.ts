@@ -24,7 +24,7 @@ export interface AuditView {
   who: string;
   role: string;
   organizationName: string;
-  action: 'read' | 'search' | 'create' | 'update' | 'delete' | 'join' | 'sign-in' | 'export' | 'deliver' | 'execute';
+  action: 'read' | 'search' | 'create' | 'update' | 'delete' | 'join' | 'leave' | 'sign-in' | 'sign-out' | 'export' | 'deliver' | 'execute';
   /** What was touched, in words. */
   what: Text;
   /** `Type/id`, or a search's type. */

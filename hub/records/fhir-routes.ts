@@ -51,7 +51,7 @@ export function fhirRoutes({ records }: { records: OpenRecords }): Hono<HubEnv> 
       request,
       new RouterRepository(records.guarded(context.var.actor), records.cursors),
     );
-    const status = getStatus(outcome) as ContentfulStatusCode;
+    const status = statusOf(outcome);
     if (!resource) return answer(context, status, outcome);
     const base = baseOf(req.url);
     if (resource.resourceType === 'Bundle' && !resource.meta?.versionId) return answer(context, status, absolute(resource, base));
@@ -135,11 +135,17 @@ function answer(context: Context<HubEnv>, status: ContentfulStatusCode, body: Re
   });
 }
 
+/** The router knows no 503: an outcome of an audit trail that is away is told by its code. */
+function statusOf(outcome: OperationOutcome): ContentfulStatusCode {
+  const away = outcome.issue.some(({ details }) => details?.coding?.some(({ code }) => code === 'audit-unavailable'));
+  return away ? 503 : (getStatus(outcome) as ContentfulStatusCode);
+}
+
 function refused(context: Context<HubEnv>, error: unknown) {
   const told = problemOf(error);
   if (told?.status === 413) context.header('connection', 'close');
   if (told) return answer(context, told.status, outcomeOf(told));
-  if (error instanceof OperationOutcomeError) return answer(context, getStatus(error.outcome) as ContentfulStatusCode, error.outcome);
+  if (error instanceof OperationOutcomeError) return answer(context, statusOf(error.outcome), error.outcome);
   context.var.log?.error({ error: { name: (error as Error).name, message: (error as Error).message } }, 'FHIR request failed');
   return answer(context, 500, outcomeOf(new Problem(500, 'unexpected', { ja: 'うまくいきませんでした。', en: 'Something went wrong.' })));
 }
