@@ -62,7 +62,7 @@ describe('a patient', () => {
     await shot('links-made');
     expect(await violations()).toEqual([]);
     expect(hub.requests.find(({ line }) => line === 'POST /api/phr/shares')?.body).toMatchObject({
-      categories: ['consultation', 'phr'],
+      categories: ['summary', 'phr'],
       minutes: 15,
       pin: null,
     });
