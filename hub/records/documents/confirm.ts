@@ -117,7 +117,7 @@ async function built(deps: ConfirmDeps, actor: Person, draft: Draft, content: Dr
     repliesTo: draft.replies_to,
   };
   if (draft.kind === 'bpsd' || draft.kind === 'devices') {
-    const span = spanOf(content);
+    const span = spanOf(content, confirmedAt);
     const sections = await reportSections(deps, draft.kind, draft.patient, span);
     if (content.comment.trim())
       sections.push({ code: 'comment', title: '書いた人のコメント', blocks: [{ kind: 'text', text: content.comment }] });
@@ -179,10 +179,10 @@ const CAUTION: PlainSection = {
   ],
 };
 
-/** @throws Problem 422 */
-function spanOf({ from, to }: DraftContent): { from: Date; to: Date } {
+/** Days until now at the latest: what is to come is nobody's gap. @throws Problem 422 */
+function spanOf({ from, to }: DraftContent, now: Date): { from: Date; to: Date } {
   const begin = new Date(`${from}T00:00:00+09:00`);
-  const end = new Date(Date.parse(`${to}T00:00:00+09:00`) + 86_400_000);
+  const end = new Date(Math.min(Date.parse(`${to}T00:00:00+09:00`) + 86_400_000, now.getTime()));
   if (!from || !to || !(begin < end) || end.getTime() - begin.getTime() > 92 * 86_400_000) {
     throw new Problem(422, 'period-wrong', {
       ja: '期間を選んでください (長くても3か月)。',
