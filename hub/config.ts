@@ -71,8 +71,6 @@ const Environment = z.object({
   HUB_BACKUP_PASSPHRASE: z.string().min(12).optional(),
   HUB_BACKUP_IDENTITY: z.string().startsWith('AGE-SECRET-KEY-').optional(),
   HUB_BACKUP_INFLUX: z.string().default('127.0.0.1:8088'),
-  HUB_BACKUP_DIR: z.string().optional(),
-  HUB_BACKUP_KEEP: z.coerce.number().int().min(1).default(14),
   DATABASE_URL: z.string().url().optional(),
   INFLUX_URL: z.string().url().optional(),
   MQTT_URL: z.string().url().optional(),
@@ -154,9 +152,6 @@ export interface Config {
     identity?: string;
     /** `host:port` of the backup service of a given InfluxDB. */
     influx: string;
-    /** Where a backup is made each night, and how many are kept there. */
-    directory?: string;
-    keep: number;
   };
   /** Staff sign in with two factors; false in the demonstration, whose links open full sessions, and in tests. */
   twoFactors: boolean;
@@ -254,8 +249,6 @@ export function readConfig(environment: Record<string, string | undefined> = pro
       passphrase: env.HUB_BACKUP_PASSPHRASE,
       identity: env.HUB_BACKUP_IDENTITY,
       influx: env.HUB_BACKUP_INFLUX,
-      directory: env.HUB_BACKUP_DIR && path.resolve(env.HUB_BACKUP_DIR),
-      keep: env.HUB_BACKUP_KEEP,
     },
     providers: {
       ...(env.HUB_PATIENT_ISSUER ? { patient: { issuer: env.HUB_PATIENT_ISSUER, client: env.HUB_PATIENT_CLIENT } } : {}),

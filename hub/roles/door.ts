@@ -12,6 +12,8 @@ export async function doorOf({ http, door }: Config, authority: Authority | unde
   const { tls, names, redirectPort } = door;
   const secure = tls === 'own' || typeof tls === 'object';
   const trust = tls === 'own' && authority ? trustPage(authority.caPem) : undefined;
+  // On the screen of who starts the hub: what people compare before they trust the authority.
+  if (trust) console.log(`Tablets and computers trust this hub by ${http.publicUrl}/trust: SHA-256 ${trust.fingerprint}`);
   const certificate = secure
     ? await keepCertificate({
         given: typeof tls === 'object' ? tls.given : undefined,
