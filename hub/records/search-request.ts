@@ -2,7 +2,6 @@
 import { Problem } from '../http/problem.ts';
 import type { Definitions, KeptType, Parameter, ParameterType } from './definitions.ts';
 import { RESOURCE_TYPES } from './definitions.ts';
-import { together } from './search-together.ts';
 
 /** The most resources one search answers, and how many when nothing is said (over HTTP). */
 export const MAX_COUNT = 1000;
@@ -123,7 +122,6 @@ export function parseParameters(
       asked.ignored.push(error.message);
     }
   }
-  if (types.length === 1) asked.criteria = together(types[0]!, asked.criteria);
   if (asked.criteria.length > MAX_CRITERIA) throw badSearch(`more than ${MAX_CRITERIA} parameters`);
   if (asked.summary === 'text' && asked.includes.length) throw badSearch('_summary=text cannot be combined with _include or _revinclude');
   if (asked.elements.length && asked.summary !== 'false') throw badSearch('_elements and _summary cannot be combined');

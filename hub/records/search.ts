@@ -5,6 +5,7 @@ import type { Cursor } from './search-cursor.ts';
 import { conditionOf, type Scope, sortValue } from './search-filter.ts';
 import { included, type Row } from './search-include.ts';
 import type { Asked } from './search-request.ts';
+import { together } from './search-together.ts';
 import type { Connection } from './tables.ts';
 
 export { badSearch, MAX_COUNT, parseParameters, parseQuery } from './search-request.ts';
@@ -37,8 +38,9 @@ export interface Run {
 /** Runs a search among the rows that may be seen. @throws Problem 400 for a value that is malformed */
 export async function runSearch(connection: Connection, asked: Asked, { scope, count, after, within }: Run): Promise<Found> {
   const counting = asked.summary === 'count' || count === 0;
+  const criteria = asked.types.length === 1 ? together(asked.types[0]!, asked.criteria) : asked.criteria;
   const parts = scope.alike(asked.types).map(types => {
-    const conditions = asked.criteria.map(criterion => conditionOf(scope, types, criterion, 'r0'));
+    const conditions = criteria.map(criterion => conditionOf(scope, types, criterion, 'r0'));
     if (within) conditions.unshift(within(types, 'r0'));
     const type = types.length === 1 ? sql`r0.type = ${types[0]}` : sql`r0.type = any(${types}::text[])`;
     return sql`${type} and not r0.deleted ${sql.join(
