@@ -104,6 +104,12 @@ export const routes: Route[] = [
     page: page(() => import('./pages/emergency/Emergency.svelte')),
   },
   {
+    path: '/acts-for/:patient',
+    title: { ja: '代わりに見る人', en: 'Who acts for the patient' },
+    roles: ['administrator'],
+    page: page(() => import('./pages/state/ActsFor.svelte')),
+  },
+  {
     path: '/emergency/reviews',
     title: { ja: '緊急と災害', en: 'Emergencies' },
     roles: ['administrator'],

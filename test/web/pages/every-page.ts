@@ -21,6 +21,7 @@ const pages: { name: string; at: string; role: PersonRole | null; ready: string 
   { name: 'sharing', at: '/sharing', role: 'patient', ready: '[data-testid=sharing-stop-shima]' },
   { name: 'looked', at: '/looked', role: 'patient', ready: '[data-testid=looked-search]' },
   { name: 'emergency', at: '/emergency', role: 'doctor', ready: '[data-testid=emergency-find]' },
+  { name: 'acts-for', at: '/acts-for/r01', role: 'administrator', ready: '[data-testid=add-proxy]' },
   { name: 'reviews', at: '/emergency/reviews', role: 'administrator', ready: '[data-testid=review-g1]' },
   { name: 'worklist', at: '/worklist', role: 'doctor', ready: '[data-testid=open-room]' },
   { name: 'documents', at: '/documents', role: 'doctor', ready: '[data-testid=delivery-d1]' },
