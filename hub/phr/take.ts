@@ -1,23 +1,19 @@
 // What the worker does with an import: looks the file through, takes it over in batches, takes it back. Each can be begun again after a crash.
-import { createHash } from 'node:crypto';
-import type { Patient, Provenance, Resource } from '@medplum/fhirtypes';
+import type { Patient, Resource } from '@medplum/fhirtypes';
 import { Problem } from '../http/problem.ts';
 import { service } from '../identity/actor.ts';
 import { eraseResources, type OpenRecords } from '../records/index.ts';
-import { BROUGHT_FROM } from '../records/systems.ts';
 import type { Database, FileStore } from '../store/index.ts';
+import { idOf, owned, provenanceOf } from './brought.ts';
+import { Counts, TOLD } from './counts.ts';
 import { readFormat } from './formats.ts';
 import { type ImportRow, OWNER_BYTES, SALT_BYTES } from './imports.ts';
 import { ownerView } from './owner.ts';
-import { type Found, PHR_TAG, type Reading, type Refusal } from './reading.ts';
+import { PHR_TAG, type Reading, type Refusal } from './reading.ts';
 import type { PhrTables } from './tables.ts';
 
 /** Things in one transaction. */
 const BATCH = 100;
-/** Refusals that are told one by one; the rest is counted. */
-const TOLD = 100;
-/** Kinds and types that are counted by name. */
-const NAMED = 500;
 const FILE_IDENTIFIER = 'urn:remote-care-hub:file-sha256';
 const phr = service('phr');
 
@@ -26,12 +22,6 @@ export interface TakeDeps {
   records: OpenRecords;
   files: FileStore;
   now?: () => Date;
-}
-
-/** An id made from patient and key: the same thing always gets the same. */
-export function idOf(patient: string, key: string): string {
-  const hex = createHash('sha256').update(`${patient} ${key}`).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 export function openTaking({ database, records, files, now = () => new Date() }: TakeDeps) {
@@ -328,87 +318,4 @@ const OTHER = {
 async function* withOwner(patient: string, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield Buffer.from(patient.padEnd(OWNER_BYTES));
   yield* content;
-}
-function owned({ resource: bare, source }: Reading, row: ImportRow): Resource {
-  const resource = bare as Resource;
-  const from = { system: BROUGHT_FROM, code: source.trim().replace(/\s+/g, ' ').slice(0, 100) || '—' };
-  const subject = { reference: `Patient/${row.patient}` };
-  const whose = ['AllergyIntolerance', 'Immunization'].includes(resource.resourceType) ? { patient: subject } : { subject };
-  const own = row.format !== 'fhir';
-  return {
-    ...resource,
-    meta: { ...resource.meta, source: `urn:uuid:${row.id}`, tag: [...(resource.meta?.tag ?? []), from] },
-    ...whose,
-    ...(own && resource.resourceType === 'Observation' ? { performer: [subject] } : {}),
-    ...(own && resource.resourceType === 'MedicationStatement' ? { informationSource: subject } : {}),
-  } as Resource;
-}
-
-/** Who brought it (the patient), out of which file, when. */
-function provenanceOf(row: ImportRow, document: string, made: string[], at: Date): Provenance {
-  return {
-    resourceType: 'Provenance',
-    meta: { tag: [PHR_TAG] },
-    // The patient among the targets puts it into the patient's compartment (R4 compartmentdefinition-patient).
-    target: [`Patient/${row.patient}`, ...made].map(reference => ({ reference })),
-    recorded: at.toISOString(),
-    activity: { text: '本人による取り込み (import by the patient)' },
-    agent: [
-      {
-        type: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/provenance-participant-type', code: 'enterer' }] },
-        who: { reference: `Patient/${row.patient}` },
-      },
-    ],
-    entity: [{ role: 'source', what: { reference: `DocumentReference/${document}` } }],
-  };
-}
-
-/** What a look through a file finds. */
-class Counts {
-  total = 0;
-  known = 0;
-  #refused = 0;
-  readonly #kinds = new Map<string, number>();
-  readonly #unknown = new Map<string, number>();
-  readonly #refusals: Refusal[] = [];
-  #from: number | null = null;
-  #to: number | null = null;
-
-  add(found: Found) {
-    if ('reading' in found) {
-      this.total++;
-      count(this.#kinds, found.reading.kind);
-      const { effectiveDateTime, effectivePeriod } = found.reading.resource as {
-        effectiveDateTime?: string;
-        effectivePeriod?: { start?: string };
-      };
-      const at = Date.parse(effectiveDateTime ?? effectivePeriod?.start ?? '');
-      if (!Number.isNaN(at)) {
-        this.#from = Math.min(this.#from ?? at, at);
-        this.#to = Math.max(this.#to ?? at, at);
-      }
-    } else if ('unknown' in found) count(this.#unknown, found.unknown.slice(0, 100));
-    else {
-      this.#refused++;
-      if (this.#refusals.length < TOLD)
-        this.#refusals.push({ place: found.refusal.place.slice(0, 200), reason: found.refusal.reason.slice(0, 300) });
-    }
-  }
-
-  columns() {
-    const moment = (at: number | null) => (at === null ? null : new Date(at));
-    return {
-      kinds: JSON.stringify(Object.fromEntries(this.#kinds)),
-      unknown: JSON.stringify(Object.fromEntries(this.#unknown)),
-      refusals: JSON.stringify(this.#refusals),
-      refused: this.#refused,
-      known: this.known,
-      since: moment(this.#from),
-      until: moment(this.#to),
-    };
-  }
-}
-
-function count(counts: Map<string, number>, name: string) {
-  if (counts.has(name) || counts.size < NAMED) counts.set(name, (counts.get(name) ?? 0) + 1);
 }
