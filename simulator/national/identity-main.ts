@@ -1,7 +1,8 @@
 // `node simulator/national/identity-main.ts`: both simulated sign-ins, for patients and for clinicians, as a process of its own.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Identified, type IdentityProvider, startIdentityProvider } from './identity.ts';
+import { type IdentityProvider, startIdentityProvider } from './identity.ts';
+import type { Identified } from './identity-people.ts';
 
 const HELP = `node simulator/national/identity-main.ts [options]: stand-ins for the national sign-ins (OpenID Connect).
 

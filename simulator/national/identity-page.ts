@@ -1,5 +1,5 @@
 // The simulated sign-in page: who are you? Choosing stands for the card, the phone and the PIN.
-import type { Identified } from './identity.ts';
+import type { Identified } from './identity-people.ts';
 
 const escaped = (text: string) => text.replace(/[&<>"']/g, letter => `&#${letter.charCodeAt(0)};`);
 

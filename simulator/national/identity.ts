@@ -5,21 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { type Configuration, Provider } from 'oidc-provider';
 import { FAULTS, type Fault, forged } from './identity-faults.ts';
 import { choosePage } from './identity-page.ts';
-
-/** Somebody who can sign in; what is missing is not told. */
-export interface Identified {
-  id: string;
-  name: string;
-  birthdate?: string;
-  gender?: 'male' | 'female';
-  address?: string;
-  medicalRegistrationNumber?: string;
-  hcRole?: string;
-  certificateSerial?: string;
-  certificateNotAfter?: string;
-  /** Shown beside the name: what the demonstration's visitor needs next. */
-  hint?: string;
-}
+import type { Identified } from './identity-people.ts';
 
 export interface IdentityOptions {
   /** TCP port on loopback; 0: a free one. */

@@ -6,8 +6,9 @@ import { Hono } from 'hono';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { wellKnownRoutes } from '../../hub/identity/index.ts';
 import { freePort } from '../../hub/store/child.ts';
-import { type Identified, startIdentityProvider } from '../../simulator/national/identity.ts';
+import { startIdentityProvider } from '../../simulator/national/identity.ts';
 import { FAULTS } from '../../simulator/national/identity-faults.ts';
+import type { Identified } from '../../simulator/national/identity-people.ts';
 import { unique } from '../harness/index.ts';
 import { type Browser, openDoor, PUBLIC_URL } from './stand.ts';
 
