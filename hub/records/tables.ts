@@ -61,7 +61,11 @@ export type RecordTables = {
     signed_at: NullableStamp;
     signed_by: string | null;
     document: string | null;
-    withheld: ColumnType<'UNINFORMED' | 'UNDELIVERED' | null, 'UNINFORMED' | 'UNDELIVERED' | null | undefined, 'UNINFORMED' | 'UNDELIVERED' | null>;
+    withheld: ColumnType<
+      'UNINFORMED' | 'UNDELIVERED' | null,
+      'UNINFORMED' | 'UNDELIVERED' | null | undefined,
+      'UNINFORMED' | 'UNDELIVERED' | null
+    >;
   };
   deliveries: {
     id: Generated<string>;

@@ -5,7 +5,15 @@ import type { EncounterView, Invitable } from '../../hub/consult/contract.ts';
 import type { PersonRole } from '../../hub/identity/actor.ts';
 import type { PersonView } from '../../hub/identity/contract.ts';
 import type { CoverageView, DeviceView, RefusalView } from '../../hub/ingest/contract.ts';
-import type { AuditView, DeliveryView, DocumentView, DraftView, ElsewhereView, SharingView, TimelineEntry } from '../../hub/records/contract.ts';
+import type {
+  AuditView,
+  DeliveryView,
+  DocumentView,
+  DraftView,
+  ElsewhereView,
+  SharingView,
+  TimelineEntry,
+} from '../../hub/records/contract.ts';
 import type { DayView } from '../../hub/vitals/contract.ts';
 import { consultationFacts } from './consultation-facts.ts';
 import { dayFacts } from './day-facts.ts';
