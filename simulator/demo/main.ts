@@ -24,7 +24,7 @@ Data is kept in HUB_DATA (default .data). Ctrl-C ends everything.`;
 
 const PRODUCT = path.resolve(import.meta.dirname, '../..');
 /** Signs of the ordered episode begin so long before it: the shipped model sees it coming at every hour of the day (test/simulator/story). */
-const PRODROME_SECONDS = 900;
+const PRODROME_SECONDS = 1200;
 const LINK = { hours: 24, uses: 50 };
 
 async function main() {

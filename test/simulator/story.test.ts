@@ -5,7 +5,7 @@ import { enough, featuresAt, loadModel, ResidentWindow } from '../../models/inde
 import { drawBuilding, HOUR, MINUTE, ResidentSimulation, SECOND } from '../../simulator/residents/index.ts';
 
 /** As `simulator/demo` orders it: seed of the first resident, seconds to the onset, length of the prodrome. */
-const STORY = { seed: 6, seconds: 240, prodrome: 15 * MINUTE, history: 6 * HOUR, intensity: 1.6 };
+const STORY = { seed: 6, seconds: 240, prodrome: 20 * MINUTE, history: 6 * HOUR, intensity: 1.6 };
 const LIVE_AT = [1, 4, 7, 10, 13, 16, 19, 22];
 
 test('an alert comes before the ordered episode at most hours of the day, with half a minute or more to spare', async () => {
