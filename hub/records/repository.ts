@@ -4,21 +4,21 @@ import type { Resource } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { notAllowed, notFound, Problem, type Text } from '../http/problem.ts';
 import { type Actor, scopeOf } from '../identity/actor.ts';
-import { allowedPatients, resourcePredicate } from './access.ts';
-import { type AuditEntry, wordsFor, writeAudit } from './audit.ts';
-import { isWithheld } from './compartment.ts';
-import { groundsOf, looksAsPatient, setupSeen } from './consent.ts';
+import { allowedPatients, resourcePredicate } from './access/access.ts';
+import { isWithheld } from './access/compartment.ts';
+import { groundsOf, looksAsPatient, setupSeen } from './access/consent.ts';
+import { mayChange, mayCreate, mayHold, type Writing } from './access/write-rights.ts';
+import { type AuditEntry, wordsFor, writeAudit } from './audit/audit.ts';
 import type { Definitions } from './definitions.ts';
 import { mustNotBeConfirmed } from './documents/fixed.ts';
-import { type HistoryAsked, versionsOf } from './history.ts';
+import { type HistoryAsked, versionsOf } from './fhir/history.ts';
 import type { Profiles } from './profiles/index.ts';
 import { type Action, CATEGORIES } from './records.ts';
-import { type Found, MAX_COUNT, parseQuery, type Run, runSearch } from './search.ts';
-import type { Asked } from './search-request.ts';
+import { type Found, MAX_COUNT, parseQuery, type Run, runSearch } from './search/search.ts';
+import type { Asked } from './search/search-request.ts';
 import { bury, lock, put, type Stored, type Version, versionOf } from './store.ts';
 import type { Connection } from './tables.ts';
 import { validate } from './validation.ts';
-import { mayChange, mayCreate, mayHold, type Writing } from './write-rights.ts';
 
 export interface RecordContext {
   /** The pool. */

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { resourceId } from '../http/request.ts';
 import type { Person } from '../identity/actor.ts';
 import type { Database } from '../store/index.ts';
-import { allowedPatients } from './access.ts';
+import { allowedPatients } from './access/access.ts';
 import type { OpenRecords } from './open.ts';
 import { CATEGORIES, RIGHTS_CHANNEL } from './records.ts';
 

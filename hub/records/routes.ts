@@ -4,10 +4,10 @@ import { z } from 'zod';
 import { checked, resourceId } from '../http/request.ts';
 import type { HubEnv } from '../http/server-types.ts';
 import type { Database } from '../store/index.ts';
-import { auditRoutes } from './audit-routes.ts';
+import { sharingRoutes } from './access/sharing-routes.ts';
+import { auditRoutes } from './audit/audit-routes.ts';
 import type { OpenRecords } from './open.ts';
-import { sharingRoutes } from './sharing-routes.ts';
-import { isTimelineKind, timelineOf } from './timeline.ts';
+import { isTimelineKind, timelineOf } from './timeline/timeline.ts';
 
 /** Days are of Asia/Tokyo, both of them inside. */
 const TimelineAsked = z.object({

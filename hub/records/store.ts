@@ -1,13 +1,13 @@
 // Resources in PostgreSQL, without any right or audit: versions, history, index rows. Only repository.ts uses it.
 import type { Resource } from '@medplum/fhirtypes';
 import { type RawBuilder, sql } from 'kysely';
-import { type Belonging, belongingOf } from './compartment.ts';
+import { type Belonging, belongingOf } from './access/compartment.ts';
+import { provisionsOf } from './access/provisions.ts';
+import { relationsOf } from './access/relations.ts';
 import type { Definitions } from './definitions.ts';
-import { provisionsOf } from './provisions.ts';
 import { RIGHTS_CHANNEL } from './records.ts';
-import { relationsOf } from './relations.ts';
-import { type SearchRows, searchRows } from './search-index.ts';
-import { indexDeletes, indexInserts } from './search-rows.ts';
+import { type SearchRows, searchRows } from './search/search-index.ts';
+import { indexDeletes, indexInserts } from './search/search-rows.ts';
 import type { Connection } from './tables.ts';
 
 /** A resource ready to be written: validated, with its version, its patients and what it is found by. */

@@ -36,7 +36,7 @@ interface Said {
 }
 
 function command(
-  name: 'backup' | 'restore-command' | '../records/audit-command',
+  name: 'backup' | 'restore-command' | '../records/audit/audit-command',
   args: string[],
   environment: Record<string, string>,
 ): Promise<Said> {
@@ -187,7 +187,7 @@ test('put back into an empty place, the hub answers as before, people are still 
     expect((await doctor.ask('GET', '/api/session')).body).toMatchObject({ name: expect.any(String) });
     const files = await openFiles({ dataDirectory: restored, area: 'consult', key: readSecrets({ dataDirectory: restored }).files });
     expect(await text(await files.open(kept))).toBe('録画のつもり');
-    const audit = await command('../records/audit-command', ['verify'], { HUB_DATA: restored });
+    const audit = await command('../records/audit/audit-command', ['verify'], { HUB_DATA: restored });
     expect(JSON.parse(audit.out)).toMatchObject({ ok: true, faults: [] });
   } finally {
     await again.stop();

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from 'vitest';
 import { recordHours } from '../../hub/predict/hourly-record.ts';
 import { storePredictions } from '../../hub/predict/predictions.ts';
 import { openRecords } from '../../hub/records/index.ts';
-import { timelineOf } from '../../hub/records/timeline.ts';
+import { timelineOf } from '../../hub/records/timeline/timeline.ts';
 import { HOUR, MINUTE } from '../../models/channels.ts';
 import { home } from '../alerts/people.ts';
 import { freshDatabase } from '../harness/index.ts';

@@ -5,9 +5,9 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeAudit } from '../../hub/records/audit.ts';
-import { checkpointFile, type Sealer, startSealer } from '../../hub/records/audit-seal.ts';
-import { verifyAudit } from '../../hub/records/audit-verify.ts';
+import { writeAudit } from '../../hub/records/audit/audit.ts';
+import { checkpointFile, type Sealer, startSealer } from '../../hub/records/audit/audit-seal.ts';
+import { verifyAudit } from '../../hub/records/audit/audit-verify.ts';
 import type { RecordTables } from '../../hub/records/tables.ts';
 import type { Database } from '../../hub/store/index.ts';
 import { temporaryFolder } from '../harness/hub.ts';
@@ -188,7 +188,7 @@ describe('what is written down outside', () => {
     expect(await verifyAudit(at, { dataDirectory: folder })).toMatchObject({ ok: true, checkpoints: 1 });
 
     const environment = { ...process.env, HUB_DATA: folder, DATABASE_URL: fresh.url };
-    const command = path.resolve(import.meta.dirname, '../../hub/records/audit-command.ts');
+    const command = path.resolve(import.meta.dirname, '../../hub/records/audit/audit-command.ts');
     const run = (...args: string[]) => spawnSync(process.execPath, [command, ...args], { env: environment, encoding: 'utf8' });
     const good = run('verify');
     expect(good.status, good.stderr).toBe(0);

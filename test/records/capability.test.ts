@@ -2,7 +2,7 @@
 import type { Bundle, CapabilityStatement, CapabilityStatementRestResource, Resource } from '@medplum/fhirtypes';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RESOURCE_TYPES } from '../../hub/records/definitions.ts';
-import { PREFIXES } from '../../hub/records/search-request.ts';
+import { PREFIXES } from '../../hub/records/search/search-request.ts';
 import type { Database } from '../../hub/store/index.ts';
 import { freshDatabase } from '../harness/index.ts';
 import { type FhirServer, fhirServer } from './fhir-server.ts';

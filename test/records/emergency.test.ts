@@ -7,11 +7,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Problem, problemOf } from '../../hub/http/problem.ts';
 import type { HubEnv } from '../../hub/http/server-types.ts';
 import type { Person } from '../../hub/identity/index.ts';
-import { startSealer } from '../../hub/records/audit-seal.ts';
-import { verifyAudit } from '../../hub/records/audit-verify.ts';
+import { consentWith } from '../../hub/records/access/provisions.ts';
+import { startSealer } from '../../hub/records/audit/audit-seal.ts';
+import { verifyAudit } from '../../hub/records/audit/audit-verify.ts';
 import type { EmergencySummary, FoundPerson, GrantView, Notices, OpenedView } from '../../hub/records/emergency/contract.ts';
 import { emergencyRoutes, type Journal, openJournal, watchEmergencies } from '../../hub/records/emergency/index.ts';
-import { consentWith } from '../../hub/records/provisions.ts';
 import { ROLE_SYSTEM } from '../../hub/records/systems.ts';
 import type { Database } from '../../hub/store/index.ts';
 import { temporaryFolder } from '../harness/hub.ts';

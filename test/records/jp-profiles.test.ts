@@ -3,10 +3,10 @@ import type { Bundle, Resource } from '@medplum/fhirtypes';
 import { describe, expect, test } from 'vitest';
 import { loadProfiles } from '../../devices/index.ts';
 import type { PredictionView } from '../../hub/alerts/contract.ts';
-import { riskAssessment, summaryObservation } from '../../hub/records/day-summary.ts';
 import { openDefinitions } from '../../hub/records/definitions.ts';
+import { riskAssessment, summaryObservation } from '../../hub/records/documents/day-summary.ts';
+import { type ReferralFacts, referral } from '../../hub/records/documents/referral.ts';
 import { openProfiles } from '../../hub/records/profiles/index.ts';
-import { type ReferralFacts, referral } from '../../hub/records/referral.ts';
 import {
   BUNDLE_IDENTIFIER,
   FACILITY_PATIENT_PREFIX,

@@ -2,7 +2,7 @@
 import type { Observation, Patient, Quantity, Questionnaire, RiskAssessment } from '@medplum/fhirtypes';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { PREFIXES } from '../../hub/records/search-request.ts';
+import { PREFIXES } from '../../hub/records/search/search-request.ts';
 import { put, versionOf } from '../../hub/records/store.ts';
 import type { Database } from '../../hub/store/index.ts';
 import { freshDatabase } from '../harness/index.ts';

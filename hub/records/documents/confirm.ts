@@ -4,14 +4,14 @@ import type { Encounter, Observation, Patient, Resource, RiskAssessment } from '
 import { notAllowed, Problem } from '../../http/problem.ts';
 import { hasRole, type Person, service } from '../../identity/actor.ts';
 import { kanjiName } from '../names.ts';
-import { draftChanged } from '../note-problems.ts';
-import { REFERRAL_TITLE, referral } from '../referral.ts';
 import { ACT_CODE_SYSTEM, BUNDLE_IDENTIFIER, CARE_HINT_EXTENSION, ENCOUNTER_TYPE_SYSTEM, PATTERN_SYSTEM } from '../systems.ts';
 import { nextVersion, type VersionFacts, versionIn } from './attest.ts';
 import { DraftContent, type DraftField } from './contract.ts';
 import { type Draft, type DraftDeps, draftOf, fieldsOf } from './drafts.ts';
+import { draftChanged } from './note-problems.ts';
 import { type PlainSection, plainDocument } from './plain.ts';
 import { type ReadDocument, readDocument } from './read.ts';
+import { REFERRAL_TITLE, referral } from './referral.ts';
 import { bpsdSections, deviceSections, type ReportSources } from './reports.ts';
 import { type SealDeps, type Sealing, seal, signSealing } from './seal.ts';
 import { institutionOf, practitionerOf, recipientOf, tagsOf } from './writers.ts';

@@ -6,12 +6,12 @@ import { notAllowed, notFound, Problem } from '../../http/problem.ts';
 import { hasRole, type Person } from '../../identity/actor.ts';
 import type { Database } from '../../store/index.ts';
 import { kanjiName } from '../names.ts';
-import { draftChanged } from '../note-problems.ts';
 import type { OpenRecords } from '../open.ts';
 import type { RecordTables } from '../tables.ts';
 import { DRAFT_FIELDS, DraftContent, type DraftField, type DraftView } from './contract.ts';
 import { tablesOf } from './deliveries.ts';
 import { blocksOf } from './narrative.ts';
+import { draftChanged } from './note-problems.ts';
 import { kindOf, namedBy, type ReadDocument, readDocument } from './read.ts';
 
 export type Draft = Selectable<RecordTables['document_drafts']>;

@@ -10,7 +10,7 @@ import type {
   Practitioner,
   Resource,
 } from '@medplum/fhirtypes';
-import { tokyoTime } from '../dates.ts';
+import { tokyoTime } from '../search/dates.ts';
 import { OWN, RESOURCE_INSTANCE } from '../systems.ts';
 import { documentBundle } from './assemble.ts';
 import { attesters, type VersionFacts, versionElements } from './attest.ts';

@@ -1,9 +1,9 @@
 // What a BPSD summary and a device report say, from what the other areas know of a person in a span.
 import { loadProfiles } from '../../../devices/index.ts';
 import type { AlertKind, AlertView, Outcome, PredictionView } from '../../alerts/contract.ts';
-import { tokyoDay, tokyoTime } from '../dates.ts';
-import type { QuantitySummary } from '../day-summary.ts';
+import { tokyoDay, tokyoTime } from '../search/dates.ts';
 import type { Block } from './contract.ts';
+import type { QuantitySummary } from './day-summary.ts';
 import type { PlainSection } from './plain.ts';
 
 /** A device that watched somebody. `to` null: still does. */

@@ -11,9 +11,9 @@ import type {
 } from '@medplum/fhirtypes';
 import { sql } from 'kysely';
 import { service } from '../../identity/actor.ts';
-import { tokyoTime } from '../dates.ts';
 import { kanjiName } from '../names.ts';
 import { GuardedRepository } from '../repository.ts';
+import { tokyoTime } from '../search/dates.ts';
 import { DOCUMENT_KIND, MEDICAL_REGISTRATION_NUMBER } from '../systems.ts';
 import type { DocumentKind } from './contract.ts';
 import { type Purpose, signBundle } from './signature.ts';

@@ -3,9 +3,9 @@ import type { Coding, Organization, Practitioner, PractitionerRole } from '@medp
 import { Problem } from '../../http/problem.ts';
 import type { Person } from '../../identity/actor.ts';
 import type { OpenRecords } from '../open.ts';
-import type { ReferralFacts } from '../referral.ts';
 import type { GuardedRepository } from '../repository.ts';
 import { INDICATION } from '../systems.ts';
+import type { ReferralFacts } from './referral.ts';
 
 type With<T> = T & { id: string };
 

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { Problem } from '../../http/problem.ts';
 import { kanjiName } from '../names.ts';
 import type { OpenRecords } from '../open.ts';
-import { fold } from '../search-index.ts';
+import { fold } from '../search/search-index.ts';
 import { INSURED_PERSON } from '../systems.ts';
 import { activeArea, patientsIn } from './areas.ts';
 import type { Find, FoundPerson } from './contract.ts';

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { z } from 'zod';
 import { notAllowed, notFound, Problem } from '../../http/problem.ts';
 import { hasRole, type Person } from '../../identity/actor.ts';
-import { roleOf } from '../consent.ts';
+import { roleOf } from '../access/consent.ts';
 import type { OpenRecords } from '../open.ts';
 import { ROLE_SYSTEM } from '../systems.ts';
 import { activeArea, patientsIn } from './areas.ts';

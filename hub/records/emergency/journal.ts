@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { type AuditEntry, type AuditRow, auditRow, writeAudit, writeAuditRows } from '../audit.ts';
+import { type AuditEntry, type AuditRow, auditRow, writeAudit, writeAuditRows } from '../audit/audit.ts';
 import type { Connection } from '../tables.ts';
 
 const FILE = 'emergency.ndjson';

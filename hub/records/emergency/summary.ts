@@ -13,7 +13,7 @@ import type {
 import { sql } from 'kysely';
 import { notAllowed } from '../../http/problem.ts';
 import type { Person } from '../../identity/actor.ts';
-import { resourcePredicate } from '../access.ts';
+import { resourcePredicate } from '../access/access.ts';
 import { kanjiName } from '../names.ts';
 import type { OpenRecords } from '../open.ts';
 import { INSURED_PERSON, NAME_REPRESENTATION } from '../systems.ts';

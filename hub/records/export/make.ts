@@ -2,7 +2,7 @@
 import type { Selectable } from 'kysely';
 import type { Logger } from 'pino';
 import type { Database, FileStore } from '../../store/index.ts';
-import { writeAudit } from '../audit.ts';
+import { writeAudit } from '../audit/audit.ts';
 import type { RecordContext } from '../repository.ts';
 import type { RecordTables } from '../tables.ts';
 import { type Exported, pagesOf } from './rows.ts';

@@ -7,11 +7,11 @@ import { notAllowed, notFound, Problem, type Text } from '../../http/problem.ts'
 import type { HubEnv } from '../../http/server-types.ts';
 import { hasRole, type Person } from '../../identity/actor.ts';
 import type { Database, FileStore } from '../../store/index.ts';
-import { allowedPatients } from '../access.ts';
-import { writeAudit } from '../audit.ts';
+import { allowedPatients } from '../access/access.ts';
+import { writeAudit } from '../audit/audit.ts';
 import { RESOURCE_TYPES } from '../definitions.ts';
+import { outcomeOf } from '../fhir/outcome.ts';
 import type { OpenRecords } from '../open.ts';
-import { outcomeOf } from '../outcome.ts';
 import type { RecordTables } from '../tables.ts';
 import { NDJSON } from './make.ts';
 import { EXPORT_CHANNEL, type ExportFile, type ExportTables } from './tables.ts';

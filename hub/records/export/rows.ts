@@ -1,7 +1,7 @@
 // What an export holds: resources of a type that the one who asked may export, as things stand while it is read, page by page.
 import type { Resource } from '@medplum/fhirtypes';
 import { type Selectable, sql } from 'kysely';
-import { resourcePredicate } from '../access.ts';
+import { resourcePredicate } from '../access/access.ts';
 import type { Category } from '../records.ts';
 import type { RecordContext } from '../repository.ts';
 import type { ExportTables } from './tables.ts';

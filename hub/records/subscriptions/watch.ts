@@ -5,9 +5,9 @@ import { type Selectable, sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Person } from '../../identity/actor.ts';
 import { type Database, openJobs } from '../../store/index.ts';
-import { writeAudit } from '../audit.ts';
+import { writeAudit } from '../audit/audit.ts';
 import type { OpenRecords } from '../open.ts';
-import { parseQuery } from '../search.ts';
+import { parseQuery } from '../search/search.ts';
 import { send } from './endpoint.ts';
 import { CHANGED_CHANNEL, PING_CHANNEL, type SubscriptionTables } from './tables.ts';
 
